@@ -1,0 +1,235 @@
+"""The documents: one pydantic model, one JSON file, one schema each.
+
+All times are seconds from the start of the recording with three decimals.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from scribe_assets.errors import PermanentError
+from scribe_assets.speech.audio import MediaInfo
+from scribe_assets.speech.diarization import Turn
+from scribe_assets.speech.fusion import SpokenSegment
+from scribe_assets.speech.identification import Identity
+from scribe_assets.speech.transcription import TranscriptSegment
+
+
+class DocumentError(PermanentError):
+    """A JSON document is not what it should be; the message says where."""
+
+
+class Document(BaseModel):
+    """A JSON document in S3."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def from_json(cls, text: str | bytes, name: str) -> Self:
+        """Parse and check a document.
+
+        Args:
+            text: the JSON.
+            name: what to call it in an error, such as its key.
+
+        Raises:
+            DocumentError: in one line, what is wrong and where.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            reason = first["msg"].removeprefix("Value error, ")
+            raise DocumentError(
+                f"{name} is not as expected: {where + ': ' if where else ''}{reason}"
+            ) from error
+
+    def to_json(self) -> str:
+        """The document as it is written."""
+        return self.model_dump_json(indent=1)
+
+
+def _language(value: Any) -> Any:
+    """`fr-FR` and `FR` mean `fr`."""
+    return (
+        value.strip().lower().replace("_", "-").split("-")[0] if isinstance(value, str) else value
+    )
+
+
+class Options(Document):
+    """What a client may say of an upload, in `KEY.scribe.json` beside it."""
+
+    job_id: str | None = Field(None, coerce_numbers_to_str=True)
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$"), BeforeValidator(_language)] | None = (
+        None
+    )
+    num_speakers: int | None = Field(None, ge=1)
+    min_speakers: int | None = Field(None, ge=1)
+    max_speakers: int | None = Field(None, ge=1)
+    hotwords: str | None = None
+
+    @field_validator("hotwords", mode="before")
+    @classmethod
+    def _join_hotwords(cls, value: Any) -> Any:
+        if isinstance(value, list) and all(isinstance(word, str) for word in value):
+            return ", ".join(value)
+        return value
+
+    @model_validator(mode="after")
+    def _bounds_agree(self) -> Self:
+        low, high = self.min_speakers or 1, self.max_speakers
+        if high is not None and low > high:
+            raise ValueError(f"min_speakers {low} is more than max_speakers {high}")
+        return self
+
+
+class Source(Document):
+    """The upload a recording comes from."""
+
+    bucket: str
+    key: str
+    etag: str
+    size: int
+    last_modified: datetime
+
+
+class Recording(Document):
+    """recording.json: the upload, what is in it, and how to treat it."""
+
+    schema_version: Literal[1] = 1
+    recording_id: str
+    user_id: str
+    source: Source
+    media: MediaInfo
+    duration: float
+    options: Options
+    warnings: str
+
+
+class Diarization(Document):
+    """diarization.json: who speaks when, without names."""
+
+    schema_version: Literal[1] = 1
+    recording_id: str
+    model: str
+    duration: float
+    turns: list[Turn]
+    exclusive: list[Turn]
+
+
+class SpeakerIdentities(Document):
+    """speaker_identities.json: which label is whom, and why."""
+
+    schema_version: Literal[1] = 1
+    recording_id: str
+    model: str
+    threshold: float
+    enrolled: list[str]
+    identities: list[Identity]
+
+
+class Transcript(Document):
+    """transcript.json: what is said, without speakers."""
+
+    schema_version: Literal[1] = 1
+    recording_id: str
+    model: str
+    language: str | None
+    language_probability: float | None
+    segments: list[TranscriptSegment]
+
+
+class Models(Document):
+    """What the result was made with."""
+
+    diarization: str
+    embedding: str
+    transcription: str
+
+
+class Speaker(Document):
+    """A speaker of a result; `person_id`, `name` are None for somebody unknown."""
+
+    label: str
+    person_id: str | None
+    name: str | None
+    score: float | None
+    speech_seconds: float
+
+
+class Result(Document):
+    """result.json: who said what when."""
+
+    schema_version: Literal[1] = 1
+    recording_id: str
+    user_id: str
+    job_id: str | None
+    source: Source
+    duration: float
+    language: str | None
+    language_probability: float | None
+    models: Models
+    speakers: list[Speaker]
+    segments: list[SpokenSegment]
+
+    def display_name(self, label: str | None) -> str:
+        """A speaker's name for people: the name where known, else the label."""
+        if label is None:
+            return "UNKNOWN"
+        return next((s.name for s in self.speakers if s.label == label and s.name), label)
+
+    def speaker_id(self, label: str | None) -> str:
+        """A speaker's name for machines: the person's id where known, else the label."""
+        if label is None:
+            return "UNKNOWN"
+        return next((s.person_id for s in self.speakers if s.label == label and s.person_id), label)
+
+
+State = Literal["queued", "running", "succeeded", "failed"]
+
+
+class Status(Document):
+    """status.json: how far a recording is. `error` is a sentence for a person."""
+
+    schema_version: Literal[1] = 1
+    recording_id: str
+    user_id: str
+    state: State
+    source: Source
+    job_id: str | None
+    run_id: str | None = None
+    step: str | None = None
+    error: str | None = None
+    updated_at: datetime
+
+
+class Profile(Document):
+    """profile.json of an enrolled person. Other fields are welcome and ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str = Field(min_length=1)
+    created_at: datetime | str | None = None
+
+
+DOCUMENTS: dict[str, type[Document]] = {
+    "recording": Recording,
+    "diarization": Diarization,
+    "speaker_identities": SpeakerIdentities,
+    "transcript": Transcript,
+    "result": Result,
+    "status": Status,
+    "options": Options,
+    "profile": Profile,
+}
+"""Every document by the name of its file and of its schema."""

@@ -1,0 +1,41 @@
+"""RTTM, Rich Transcription Time Marked: one line a turn.
+
+Ten fields between spaces: type, file, channel, onset, duration, orthography, speaker type, speaker
+name, confidence, look-ahead (NIST, The 2009 Rich Transcription Meeting Recognition Evaluation
+Plan, appendix A). A name has no spaces; `<NA>` stands where there is nothing.
+"""
+
+from collections.abc import Iterable
+
+from scribe_assets.artifacts.documents import Diarization, Result
+from scribe_assets.speech.diarization import Turn
+
+
+def line(file: str, turn: Turn) -> str:
+    """One turn.
+
+    >>> line("meeting", Turn(6.69, 7.12, "SPEAKER_00"))
+    'SPEAKER meeting 1 6.690 0.430 <NA> <NA> SPEAKER_00 <NA> <NA>'
+    """
+    speaker = "_".join(turn.speaker.split()) or "<NA>"
+    return f"SPEAKER {file} 1 {turn.start:.3f} {turn.duration:.3f} <NA> <NA> {speaker} <NA> <NA>"
+
+
+def _lines(file: str, turns: Iterable[Turn]) -> str:
+    return "".join(f"{line(file, turn)}\n" for turn in turns)
+
+
+def render_diarization(diarization: Diarization) -> str:
+    """The turns with overlap, by label."""
+    return _lines(diarization.recording_id, diarization.turns)
+
+
+def render(result: Result) -> str:
+    """The segments, by person id where the speaker is known, else by label."""
+    return _lines(
+        result.recording_id,
+        (
+            Turn(segment.start, segment.end, result.speaker_id(segment.speaker))
+            for segment in result.segments
+        ),
+    )

@@ -1,0 +1,17 @@
+"""SubRip subtitles: numbered blocks of a time line and text, with a blank line after each.
+
+There is no standard; players agree on `HH:MM:SS,mmm --> HH:MM:SS,mmm`
+(https://wiki.videolan.org/SubRip/).
+"""
+
+from scribe_assets.artifacts.documents import Result
+from scribe_assets.artifacts.formats.cues import cues, timestamp
+
+
+def render(result: Result) -> str:
+    """One block a cue, the speaker before the text."""
+    return "".join(
+        f"{number}\n{timestamp(cue.start, ',')} --> {timestamp(cue.end, ',')}\n"
+        f"{cue.speaker}: {cue.text}\n\n"
+        for number, cue in enumerate(cues(result), start=1)
+    )

@@ -1,0 +1,71 @@
+"""The upload's sound as 16 kHz mono FLAC, whatever it came in."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from dagster import AssetExecutionContext, Output, asset
+
+from scribe_assets.artifacts.documents import Recording
+from scribe_assets.assets.stage import stage
+from scribe_assets.failures import PASSING_FAULTS
+from scribe_assets.partitions import recordings
+from scribe_assets.speech import audio
+from scribe_assets.storage.layout import AUDIO
+from scribe_assets.storage.recordings import (
+    ConvertedAudio,
+    find_upload,
+    read_options,
+    to_source,
+)
+from scribe_assets.storage.s3 import S3Storage
+
+
+@asset(
+    partitions_def=recordings,
+    deps=["uploads"],
+    io_manager_key="audio_io_manager",
+    retry_policy=PASSING_FAULTS,
+    op_tags={"dagster/priority": "4"},
+    group_name="recording",
+    kinds={"ffmpeg", "s3"},
+)
+def converted_audio(
+    context: AssetExecutionContext, storage: S3Storage
+) -> Iterator[Output[ConvertedAudio]]:
+    """The upload's sound as 16 kHz mono FLAC, with the facts about the upload."""
+    with (
+        stage(context, storage) as running,
+        tempfile.TemporaryDirectory(prefix="scribe-") as folder,
+    ):
+        upload = find_upload(storage, running.ref)
+        options = read_options(storage, upload.key)
+        original = Path(folder) / "upload"
+        upload = storage.download(upload.bucket, upload.key, original)
+        media = audio.probe(original)
+        flac = Path(folder) / AUDIO
+        conversion = audio.convert(original, flac, running.progress)
+        if conversion.warnings:
+            context.log.warning(f"ffmpeg says of {upload.uri}: {conversion.warnings}")
+        recording = Recording(
+            recording_id=running.ref.recording_id,
+            user_id=running.ref.user_id,
+            source=to_source(upload),
+            media=media,
+            duration=round(conversion.duration, 3),
+            options=options,
+            warnings=conversion.warnings,
+        )
+        yield Output(
+            ConvertedAudio(recording, file=flac),
+            metadata={
+                "duration": recording.duration,
+                "upload": upload.uri,
+                "container": media.container,
+                "codec": media.audio_codec,
+                "channels": media.channels,
+                "sample_rate": media.sample_rate,
+                "ffmpeg_warnings": conversion.warnings or "none",
+                **running.speed(recording.duration),
+            },
+        )

@@ -1,0 +1,63 @@
+"""Who speaks when, not yet by name."""
+
+from dagster import AssetExecutionContext, MetadataValue, Output, ResourceParam, asset
+
+from scribe_assets.artifacts.documents import Diarization
+from scribe_assets.assets.stage import stage
+from scribe_assets.failures import PASSING_FAULTS
+from scribe_assets.partitions import recordings
+from scribe_assets.speech.diarization import diarize
+from scribe_assets.speech.models import ModelRegistry
+from scribe_assets.storage.recordings import ConvertedAudio
+from scribe_assets.storage.s3 import S3Storage
+
+
+@asset(
+    partitions_def=recordings,
+    io_manager_key="document_io_manager",
+    retry_policy=PASSING_FAULTS,
+    op_tags={"dagster/priority": "3"},
+    group_name="recording",
+    kinds={"pyannote", "s3"},
+)
+def diarization(
+    context: AssetExecutionContext,
+    storage: S3Storage,
+    models: ResourceParam[ModelRegistry],
+    converted_audio: ConvertedAudio,
+) -> Output[Diarization]:
+    """Turns of every speaker with overlap, and the exclusive timeline."""
+    recording = converted_audio.recording
+    with stage(context, storage) as running:
+        waveform = converted_audio.waveform()
+        with models.diarizer() as pipeline:
+            timeline = diarize(
+                pipeline,
+                waveform,
+                num_speakers=recording.options.num_speakers,
+                min_speakers=recording.options.min_speakers,
+                max_speakers=recording.options.max_speakers,
+                progress=running.progress,
+            )
+        document = Diarization(
+            recording_id=recording.recording_id,
+            model=models.names["diarization"],
+            duration=recording.duration,
+            turns=timeline.turns,
+            exclusive=timeline.exclusive,
+        )
+        seconds = {
+            label: sum(turn.duration for turn in timeline.turns if turn.speaker == label)
+            for label in timeline.speakers
+        }
+        rows = "".join(f"| {label} | {spoken:.1f} |\n" for label, spoken in seconds.items())
+        return Output(
+            document,
+            metadata={
+                "speakers": len(seconds),
+                "turns": len(timeline.turns),
+                "model": document.model,
+                "preview": MetadataValue.md(f"| speaker | seconds |\n|---|---|\n{rows}"),
+                **running.speed(recording.duration),
+            },
+        )

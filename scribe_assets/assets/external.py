@@ -1,0 +1,19 @@
+"""What Scribe reads and others write: the uploads and the identity bank."""
+
+from dagster import AssetSpec
+
+from scribe_assets.partitions import recordings
+
+uploads = AssetSpec(
+    "uploads",
+    description="Audio and video in the uploads bucket, one recording an object.",
+    partitions_def=recordings,
+    group_name="sources",
+    kinds={"s3"},
+)
+identity_bank = AssetSpec(
+    "identity_bank",
+    description="Enrolled people: a folder with a profile and voice samples for each.",
+    group_name="sources",
+    kinds={"s3"},
+)

@@ -1,0 +1,66 @@
+"""What all stages have in common: the status they report, their progress, and how they fail."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from dagster import AssetExecutionContext
+
+from scribe_assets.failures import permanent_failures
+from scribe_assets.partitions import RecordingRef
+from scribe_assets.storage.recordings import (
+    find_upload,
+    queued_status,
+    read_status,
+    write_status,
+)
+from scribe_assets.storage.s3 import S3Storage
+
+
+@dataclass
+class Stage:
+    """A running stage of one recording."""
+
+    context: AssetExecutionContext
+    ref: RecordingRef
+    started: float = field(default_factory=time.monotonic)
+    _logged: float = 0.0
+
+    def progress(self, done: float) -> None:
+        """Log the done fraction, every tenth."""
+        if done >= self._logged + 0.1:
+            self._logged = done
+            self.context.log.info(f"{done:.0%} after {self.seconds:.1f} s")
+
+    @property
+    def seconds(self) -> float:
+        """How long the stage has run."""
+        return time.monotonic() - self.started
+
+    def speed(self, duration: float) -> dict[str, float]:
+        """Metadata: seconds taken, and the real-time factor (time taken by seconds of audio)."""
+        facts = {"seconds": round(self.seconds, 3)}
+        if duration > 0:
+            facts["real_time_factor"] = round(self.seconds / duration, 4)
+        return facts
+
+
+@contextmanager
+def stage(context: AssetExecutionContext, storage: S3Storage) -> Iterator[Stage]:
+    """Run a stage: says so in status.json, and fails once with a sentence on a permanent fault."""
+    with permanent_failures():
+        ref = RecordingRef.from_partition_key(context.partition_key)
+        status = read_status(storage, ref) or queued_status(find_upload(storage, ref), None)
+        write_status(
+            storage,
+            status.model_copy(
+                update={
+                    "state": "running",
+                    "run_id": context.run_id,
+                    "step": context.asset_key.to_user_string(),
+                    "error": None,
+                }
+            ),
+        )
+        yield Stage(context, ref)

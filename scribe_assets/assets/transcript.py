@@ -1,0 +1,60 @@
+"""What is said, without speakers."""
+
+from dagster import AssetExecutionContext, MetadataValue, Output, ResourceParam, asset
+
+from scribe_assets.artifacts.documents import Transcript
+from scribe_assets.artifacts.formats.md import escape
+from scribe_assets.assets.stage import stage
+from scribe_assets.failures import PASSING_FAULTS
+from scribe_assets.partitions import recordings
+from scribe_assets.speech.models import ModelRegistry
+from scribe_assets.speech.transcription import transcribe
+from scribe_assets.storage.recordings import ConvertedAudio
+from scribe_assets.storage.s3 import S3Storage
+
+PREVIEW_CHARACTERS = 500
+
+
+@asset(
+    partitions_def=recordings,
+    io_manager_key="document_io_manager",
+    retry_policy=PASSING_FAULTS,
+    op_tags={"dagster/priority": "1"},
+    group_name="recording",
+    kinds={"whisper", "s3"},
+)
+def transcript(
+    context: AssetExecutionContext,
+    storage: S3Storage,
+    models: ResourceParam[ModelRegistry],
+    converted_audio: ConvertedAudio,
+) -> Output[Transcript]:
+    """Language, segments, and words with times and probabilities."""
+    recording = converted_audio.recording
+    with stage(context, storage) as running:
+        waveform = converted_audio.waveform()
+        with models.transcriber() as model:
+            said = transcribe(
+                model,
+                waveform,
+                language=recording.options.language,
+                hotwords=recording.options.hotwords,
+                progress=running.progress,
+            )
+        text = " ".join(segment.text for segment in said.segments)
+        return Output(
+            Transcript(
+                recording_id=recording.recording_id,
+                model=models.names["transcription"],
+                language=said.language,
+                language_probability=said.language_probability,
+                segments=said.segments,
+            ),
+            metadata={
+                "language": said.language or "none",
+                "words": sum(len(segment.words) for segment in said.segments),
+                "model": models.names["transcription"],
+                "preview": MetadataValue.md(escape(text[:PREVIEW_CHARACTERS]) or "*No speech.*"),
+                **running.speed(recording.duration),
+            },
+        )

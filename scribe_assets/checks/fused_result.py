@@ -1,0 +1,40 @@
+"""What must hold of every result."""
+
+from collections import Counter
+
+from dagster import AssetCheckResult, AssetIn, asset_check
+
+from scribe_assets.artifacts.documents import Result, Transcript
+from scribe_assets.partitions import recordings
+
+
+@asset_check(
+    asset="fused_result",
+    additional_ins={"transcript": AssetIn("transcript")},
+    partitions_def=recordings,
+    description="Every word of the transcript is in exactly one segment.",
+)
+def no_word_is_lost(fused_result: Result, transcript: Transcript) -> AssetCheckResult:
+    """Compare the words, with their times, of the transcript and of the result."""
+    heard = Counter(
+        (word.start, word.word) for segment in transcript.segments for word in segment.words
+    )
+    fused = Counter(
+        (word.start, word.word) for segment in fused_result.segments for word in segment.words
+    )
+    return AssetCheckResult(
+        passed=heard == fused,
+        metadata={"lost": (heard - fused).total(), "added": (fused - heard).total()},
+    )
+
+
+@asset_check(
+    asset="fused_result",
+    partitions_def=recordings,
+    description="No person is given to two speakers of a recording.",
+)
+def names_are_unique(fused_result: Result) -> AssetCheckResult:
+    """Count the speakers of each person."""
+    people = Counter(speaker.person_id for speaker in fused_result.speakers if speaker.person_id)
+    twice = sorted(person for person, count in people.items() if count > 1)
+    return AssetCheckResult(passed=not twice, metadata={"people": ", ".join(twice) or "none"})

@@ -1,0 +1,428 @@
+"""`scribe`: the stack, the uploads, the people and the transcripts, from a terminal."""
+
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from scribe_assets import __version__
+from scribe_assets.artifacts.documents import Options, Profile, Status
+from scribe_assets.artifacts.formats import FORMATS
+from scribe_assets.errors import PermanentError
+from scribe_assets.partitions import DEFAULT_USER, RecordingRef
+from scribe_assets.settings import Settings
+from scribe_assets.storage.s3 import (
+    MissingObjectError,
+    S3Object,
+    S3Storage,
+    StorageUnavailableError,
+)
+
+app = typer.Typer(
+    help="Recordings in, transcripts with names out. `scribe demo` shows all of it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console(soft_wrap=True, highlight=False)
+log = Console(stderr=True, soft_wrap=True, highlight=False)
+
+User = Annotated[str, typer.Option("--user", "-u", help="Whose recordings and people.")]
+Key = Annotated[
+    str, typer.Argument(help="Upload key, such as default/meeting.mp4, or recording id.")
+]
+POLL_SECONDS = 1.0
+PERSON_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+STATE_STYLES = {"queued": "dim", "running": "cyan", "succeeded": "green", "failed": "red"}
+
+
+class UsageError(PermanentError):
+    """What is asked for on the command line cannot be done; the message says why."""
+
+
+def main() -> None:
+    """Run the command line. A known fault is one sentence and exit code 1."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        app(standalone_mode=False)
+    except (PermanentError, StorageUnavailableError) as error:
+        log.print(f"[bold red]error:[/] {escape(str(error))}")
+        sys.exit(1)
+    except typer.Abort:
+        sys.exit(130)
+    except typer.Exit as exit_:
+        sys.exit(exit_.exit_code)
+
+
+def _interrupt(_number: int, _frame: Any) -> None:
+    """SIGTERM and SIGHUP end the program as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def _storage() -> S3Storage:
+    return S3Storage.from_settings(Settings.load())
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        out.print(__version__)
+        raise typer.Exit
+
+
+# The stack
+
+
+@app.command()
+def up() -> None:
+    """Run everything until Ctrl-C: S3, code location, webserver, daemon."""
+    from scribe_assets.local import stack
+
+    settings = Settings.load()
+    log.print("starting …")
+    try:
+        with stack.run(settings) as running:
+            _say(f"UI  {running.running.ui_url}", f"S3  {running.running.s3_url}", "ready")
+            while True:
+                time.sleep(0.5)
+                running.check()
+    except KeyboardInterrupt:
+        log.print("stopped")
+
+
+def _say(*lines: str) -> None:
+    """Plain lines that a program may wait for."""
+    for line in lines:
+        print(line, flush=True)  # noqa: T201
+
+
+@app.command()
+def demo() -> None:
+    """Enrol two voices, transcribe a sample recording of them, and show the result."""
+    from scribe_assets.local import demo as sample
+    from scribe_assets.local.s3_server import data_folder
+
+    started = time.monotonic()
+    settings = Settings.load()
+    storage = S3Storage.from_settings(settings)
+    with _stack_for_demo(settings) as running:
+        log.print(f"running: {running.ui_url}")
+        sample.enrol(storage)
+        log.print(f"enrolled: {', '.join(sample.VOICES)} (user {sample.USER})")
+        upload = sample.upload(storage)
+        log.print(f"uploaded: {upload.uri}")
+        ref = RecordingRef.from_upload_key(upload.key)
+        status = _wait(storage, [upload])[0]
+        if status.state == "failed":
+            raise UsageError(f"the sample failed: {status.error}")
+        out.print(_result(storage, ref, "md"), markup=False)
+        folder = f"s3://{storage.processed_bucket}/{ref.user_id}/{ref.recording_id}/"
+        out.print(f"files: {folder}")
+        if settings.embedded_s3:
+            out.print(f"   in: {data_folder(settings.home)}/{folder.removeprefix('s3://')}")
+    log.print(
+        f"done in {time.monotonic() - started:.0f} s; 'make up' or 'scribe up' keeps it running"
+    )
+
+
+@contextmanager
+def _stack_for_demo(settings: Settings) -> Iterator[Any]:
+    """The stack that runs already, or one for the time of the demo."""
+    from scribe_assets.local import stack
+
+    known = stack.find(settings.home)
+    if known:
+        yield known
+        return
+    log.print("starting S3, the code location, the webserver and the daemon …")
+    with stack.run(settings) as own:
+        yield own.running
+
+
+@app.command()
+def doctor() -> None:
+    """Check this installation: settings, programs, weights, device, storage."""
+    from scribe_assets.local.doctor import examine
+
+    settings = Settings.load()
+    table = Table("", "check", "finding", box=None)
+    findings = list(examine(settings))
+    for finding in findings:
+        mark = "[green]✓[/]" if finding.good else "[red]✗[/]"
+        table.add_row(mark, finding.name, escape(finding.text))
+    out.print(table)
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(1)
+
+
+# Recordings
+
+
+@app.command()
+def upload(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True)],
+    user: User = DEFAULT_USER,
+    language: Annotated[str | None, typer.Option(help="Code such as fr; else detected.")] = None,
+    speakers: Annotated[int | None, typer.Option(min=1, help="How many, if known.")] = None,
+    hotwords: Annotated[str | None, typer.Option(help="Words to expect, such as names.")] = None,
+    job_id: Annotated[str | None, typer.Option(help="Your own word for the job.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the results.")] = False,
+) -> None:
+    """Upload recordings; the sensor finds them."""
+    from scribe_assets.storage.layout import is_upload, sidecar_key
+
+    storage = _storage()
+    keys = [f"{user}/{file.name}" for file in files]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise UsageError(f"two of the files would become {key}; upload them one by one")
+        if not is_upload(key) or key.count("/") > 1:
+            raise UsageError(f"{key} is not a key that Scribe takes for a recording; rename it")
+    options = Options.from_json(
+        _json(job_id=job_id, language=language, num_speakers=speakers, hotwords=hotwords),
+        "the options",
+    )
+    storage.ensure_buckets()
+    bucket = storage.uploads_bucket
+    uploads = []
+    with _bytes_progress() as progress:
+        for file, key in zip(files, keys, strict=True):
+            # The sensor must find the options when it finds the recording.
+            if options == Options():
+                if storage.exists(bucket, sidecar_key(key)):
+                    storage.delete(bucket, sidecar_key(key))
+            else:
+                storage.write(bucket, sidecar_key(key), options.to_json(), "application/json")
+            task = progress.add_task(file.name, total=file.stat().st_size)
+            with file.open("rb") as stream:
+                storage.upload_stream(
+                    stream,
+                    bucket,
+                    key,
+                    "application/octet-stream",
+                    callback=lambda sent, task=task: progress.advance(task, sent),
+                )
+            uploads.append(storage.head(bucket, key))
+    for key in keys:
+        out.print(key, markup=False)
+    if wait:
+        failed = False
+        for status in _wait(storage, uploads):
+            _print_status(storage, status)
+            failed = failed or status.state == "failed"
+        if failed:
+            raise typer.Exit(1)
+
+
+def _json(**values: Any) -> str:
+    import json
+
+    return json.dumps({name: value for name, value in values.items() if value is not None})
+
+
+def _bytes_progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), console=log, transient=True
+    )
+
+
+def _wait(storage: S3Storage, uploads: list[S3Object]) -> list[Status]:
+    """Wait until these versions of uploads have succeeded or failed."""
+    from scribe_assets.storage.recordings import read_status, to_source
+
+    ended: dict[str, Status] = {}
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=log
+    ) as progress:
+        tasks = {upload.key: progress.add_task(f"{upload.key}: uploaded") for upload in uploads}
+        while len(ended) < len(uploads):
+            for upload in uploads:
+                status = read_status(storage, RecordingRef.from_upload_key(upload.key))
+                if upload.key in ended or status is None or status.source != to_source(upload):
+                    continue
+                where = f" ({status.step})" if status.step else ""
+                progress.update(
+                    tasks[upload.key], description=f"{upload.key}: {status.state}{where}"
+                )
+                if status.state in ("succeeded", "failed"):
+                    ended[upload.key] = status
+                    progress.stop_task(tasks[upload.key])
+            time.sleep(POLL_SECONDS)
+    return [ended[upload.key] for upload in uploads]
+
+
+@app.command()
+def status(
+    key: Annotated[
+        str | None, typer.Argument(help="Upload key or recording id; none: all.")
+    ] = None,
+    user: User = "",
+    last: Annotated[int, typer.Option(help="How many, latest first.")] = 30,
+) -> None:
+    """Show how far recordings are."""
+    from scribe_assets.storage.recordings import read_status
+
+    storage = _storage()
+    if key:
+        found = read_status(storage, _resolve(storage, key, user))
+        if found is None:
+            raise UsageError(f"{key} has no status yet; is 'scribe up' running?")
+        _print_status(storage, found)
+        return
+    prefix = f"{user}/" if user else ""
+    objects = [
+        item
+        for item in storage.objects(storage.processed_bucket, prefix)
+        if item.key.endswith("/status.json")
+    ]
+    objects.sort(key=lambda item: item.last_modified, reverse=True)
+    table = Table("state", "upload", "step", "updated", box=None)
+    for item in objects[:last]:
+        shown = Status.from_json(storage.read(item.bucket, item.key), item.key)
+        style = STATE_STYLES[shown.state]
+        detail = shown.error or shown.step or ""
+        table.add_row(
+            f"[{style}]{shown.state}[/]",
+            escape(shown.source.key),
+            escape(detail),
+            f"{shown.updated_at:%Y-%m-%d %H:%M:%S}",
+        )
+    if not objects:
+        log.print("no recordings yet; 'scribe upload FILE' makes one")
+        return
+    out.print(table)
+    if len(objects) > last:
+        log.print(f"{len(objects) - last} more; see --last")
+
+
+def _print_status(storage: S3Storage, shown: Status) -> None:
+    out.print(f"{shown.source.key}: [{STATE_STYLES[shown.state]}]{shown.state}[/]")
+    if shown.step:
+        out.print(f"  step: {shown.step}", markup=False)
+    if shown.error:
+        out.print(f"  why: {shown.error}", markup=False)
+    if shown.state == "succeeded":
+        folder = f"{shown.user_id}/{shown.recording_id}/"
+        out.print(f"  files: s3://{storage.processed_bucket}/{folder}", markup=False)
+
+
+@app.command()
+def show(
+    key: Key,
+    user: User = "",
+    format_: Annotated[
+        str, typer.Option("--format", "-f", help=f"json, {', '.join(FORMATS)}.")
+    ] = "md",
+) -> None:
+    """Print the transcript of a recording."""
+    storage = _storage()
+    if format_ not in ("json", *FORMATS):
+        raise UsageError(f"there is no format {format_!r}; choose json, {', '.join(FORMATS)}")
+    ref = _resolve(storage, key, user)
+    try:
+        sys.stdout.write(_result(storage, ref, format_))
+    except MissingObjectError as error:
+        raise UsageError(f"{key} has no result yet; see 'scribe status {key}'") from error
+
+
+def _result(storage: S3Storage, ref: RecordingRef, format_: str) -> str:
+    """A form of a result as it lies in S3."""
+    from scribe_assets.storage.layout import processed_key
+
+    suffix = ".json" if format_ == "json" else FORMATS[format_].suffix
+    key = processed_key(ref, f"result{suffix}")
+    return storage.read(storage.processed_bucket, key).decode()
+
+
+def _resolve(storage: S3Storage, key: str, user: str) -> RecordingRef:
+    """The recording that somebody means by an upload key, a recording id or a partition key."""
+    from scribe_assets.storage.recordings import read_status
+
+    uploads = [key, f"{user or DEFAULT_USER}/{key}"]
+    for ref in map(RecordingRef.from_upload_key, uploads):
+        if read_status(storage, ref):
+            return ref
+    for item in storage.objects(storage.processed_bucket, f"{user}/" if user else ""):
+        ref = RecordingRef(*item.key.rsplit("/", 2)[:2]) if item.key.count("/") >= 2 else None
+        if ref and key in (ref.recording_id, ref.partition_key):
+            return ref
+    for upload_key in uploads:
+        if storage.exists(storage.uploads_bucket, upload_key):
+            raise UsageError(f"{upload_key} is uploaded and not yet seen; is 'scribe up' running?")
+    raise UsageError(f"there is no recording {key!r}; 'scribe status' lists them")
+
+
+# People
+
+
+@app.command()
+def enroll(
+    person: Annotated[str, typer.Argument(help="A short id, such as emmanuel.")],
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True)],
+    user: User = DEFAULT_USER,
+    name: Annotated[str | None, typer.Option(help="The name to show; else the id.")] = None,
+) -> None:
+    """Enrol a voice from recordings in which only this person speaks."""
+    from scribe_assets.speech.audio import SAMPLE_RATE, MediaError, decode, speech_regions
+    from scribe_assets.speech.identification import MIN_SPEECH_SECONDS
+    from scribe_assets.storage.layout import profile_key, voice_prefix
+
+    if not PERSON_ID.fullmatch(person):
+        raise UsageError(f"{person!r} is no person id; use letters, digits, dots, _ and -")
+    for file in files:
+        try:
+            speech = sum(end - start for start, end in speech_regions(decode(file))) / SAMPLE_RATE
+        except MediaError as error:
+            raise UsageError(f"{file}: {error}") from error
+        if speech < MIN_SPEECH_SECONDS:
+            raise UsageError(f"{file}: {speech:.1f} s of speech is too little; give 10 s or more")
+    storage = _storage()
+    storage.ensure_buckets()
+    bucket = storage.identity_bucket
+    for file in files:
+        key = f"{voice_prefix(user, person)}{file.name}"
+        storage.upload(file, bucket, key, "application/octet-stream")
+        out.print(f"s3://{bucket}/{key}", markup=False)
+    profile = profile_key(user, person)
+    if name or not storage.exists(bucket, profile):
+        document = Profile(name=name or person, created_at=datetime.now(UTC))
+        storage.write(bucket, profile, document.to_json(), "application/json")
+
+
+@app.command()
+def people(user: User = DEFAULT_USER) -> None:
+    """List the people of the identity bank."""
+    from scribe_assets.storage import bank
+
+    found = bank.people(_storage(), user)
+    if not found:
+        log.print(f"nobody is enrolled for {user}; 'scribe enroll PERSON FILE' does it")
+        return
+    table = Table("person", "name", "samples", "problem", box=None)
+    for person in found:
+        problem = person.problem or ("" if person.samples else "no voice sample")
+        table.add_row(
+            escape(person.person_id), escape(person.name), str(len(person.samples)), escape(problem)
+        )
+    out.print(table)

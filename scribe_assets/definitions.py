@@ -1,0 +1,64 @@
+"""The map of the house: everything Dagster sees is put together here."""
+
+from typing import Any
+
+from dagster import Definitions, define_asset_job, in_process_executor
+
+from scribe_assets.assets.converted_audio import converted_audio
+from scribe_assets.assets.diarization import diarization
+from scribe_assets.assets.external import identity_bank, uploads
+from scribe_assets.assets.fused_result import fused_result
+from scribe_assets.assets.speaker_identities import speaker_identities
+from scribe_assets.assets.transcript import transcript
+from scribe_assets.checks import CHECKS
+from scribe_assets.partitions import recordings
+from scribe_assets.sensors.run_outcome import OUTCOME_SENSORS
+from scribe_assets.sensors.uploads import uploads_sensor
+from scribe_assets.settings import Settings
+from scribe_assets.speech.models import ModelRegistry
+from scribe_assets.storage.io_managers import AudioIOManager, DocumentIOManager
+from scribe_assets.storage.s3 import S3Storage
+
+STAGES = [converted_audio, diarization, speaker_identities, transcript, fused_result]
+
+
+def build_definitions(settings: Settings, **resources: Any) -> Definitions:
+    """Put the parts together.
+
+    Args:
+        settings: of this installation.
+        resources: by name, instead of those made here.
+    """
+    storage = S3Storage.from_settings(settings)
+    models = ModelRegistry(
+        cache=settings.home / "cache" / "models",
+        whisper=settings.whisper_model,
+        diarization=settings.diarization_model,
+        embedding=settings.embedding_model,
+        device=settings.device,
+        hf_token=settings.hf_token.get_secret_value() or None,
+    )
+    job = define_asset_job(
+        "transcribe_recording",
+        selection=STAGES,
+        partitions_def=recordings,
+        description="All stages of one recording, from the upload to the result.",
+    )
+    return Definitions(
+        assets=[uploads, identity_bank, *STAGES],
+        asset_checks=CHECKS,
+        jobs=[job],
+        sensors=[uploads_sensor(job), *OUTCOME_SENSORS],
+        resources={
+            "storage": storage,
+            "models": models,
+            "audio_io_manager": AudioIOManager(storage=storage),
+            "document_io_manager": DocumentIOManager(storage=storage),
+            **resources,
+        },
+        # All stages of a recording run in one process, one after the other.
+        executor=in_process_executor,
+    )
+
+
+defs = build_definitions(Settings.load())

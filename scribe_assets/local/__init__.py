@@ -1,0 +1,1 @@
+"""The stack on this machine: the embedded S3 server and Dagster's processes."""

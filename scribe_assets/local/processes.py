@@ -1,0 +1,165 @@
+"""Child processes that end with their parent, however that ends."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from scribe_assets.errors import PermanentError
+
+PR_SET_PDEATHSIG = 1
+GRACE_SECONDS = 15.0
+
+
+class StackError(PermanentError):
+    """A process of the stack did not start or did not go on; the message names it and its log."""
+
+
+@dataclass
+class Process:
+    """A running process of the stack, which writes into a log file."""
+
+    name: str
+    popen: subprocess.Popen[bytes]
+    log: Path
+
+    def check(self) -> None:
+        """Raise `StackError` if it has ended."""
+        code = self.popen.poll()
+        if code is not None:
+            raise StackError(
+                f"{self.name} ended with exit code {code}; the end of {self.log}:\n{tail(self.log)}"
+            )
+
+
+def start(
+    name: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+) -> Process:
+    """Start a process in a group of its own, to be ended by `stop`.
+
+    Args:
+        name: for people.
+        command: the program and its arguments.
+        log: file that its output is added to.
+        environment: added to this process's own.
+    """
+    parent = os.getpid()
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def die_with_parent() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died in between
+            os._exit(1)
+
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        popen = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+    return Process(name, popen, log)
+
+
+def stop(processes: Sequence[Process], grace: float = GRACE_SECONDS) -> None:
+    """End processes with all their descendants: asked first, in this order, then killed."""
+    family: dict[int, psutil.Process] = {}
+    for process in processes:
+        family.update(_descendants(process.popen.pid))
+        if process.popen.poll() is None:
+            process.popen.terminate()
+    deadline = time.monotonic() + grace
+    for process in processes:
+        try:
+            process.popen.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.popen.kill()
+            process.popen.wait()
+    _, alive = psutil.wait_procs(list(family.values()), timeout=3)
+    for survivor in alive:
+        try:
+            survivor.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(alive, timeout=3)
+
+
+def _descendants(pid: int) -> dict[int, psutil.Process]:
+    try:
+        return {child.pid: child for child in psutil.Process(pid).children(recursive=True)}
+    except psutil.NoSuchProcess:
+        return {}
+
+
+def free_port(wanted: int) -> int:
+    """The wanted port of the loopback interface, or the next free one.
+
+    Raises:
+        StackError: there is none left.
+    """
+    for port in range(wanted, 65536):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise StackError(f"no free port from {wanted} on; set SCRIBE_UI_PORT or SCRIBE_S3_PORT")
+
+
+def answers(port: int) -> bool:
+    """Whether something accepts connections on a loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_for_port(process: Process, port: int, seconds: float) -> None:
+    """Wait until a process listens.
+
+    Raises:
+        StackError: it ended, or does not listen in time.
+    """
+    deadline = time.monotonic() + seconds
+    while not answers(port):
+        process.check()
+        if time.monotonic() > deadline:
+            raise StackError(
+                f"{process.name} does not answer on port {port} after {seconds:.0f} s; "
+                f"the end of {process.log}:\n{tail(process.log)}"
+            )
+        time.sleep(0.1)
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The last lines of a log."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def executable(name: str) -> str:
+    """A program of this virtual environment, else of the system.
+
+    Raises:
+        StackError: it is in neither.
+    """
+    import shutil
+
+    beside = Path(sys.executable).with_name(name)
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        raise StackError(f"the program {name} is missing; install the project again")
+    return found

@@ -1,0 +1,58 @@
+"""The embedded S3 server: `rclone serve s3` over plain folders in SCRIBE_HOME."""
+
+import secrets
+from pathlib import Path
+
+from scribe_assets.local.processes import Process, executable, free_port, start, wait_for_port
+from scribe_assets.storage.s3 import EmbeddedServer
+
+UNFINISHED_PATTERN = ".rclone_temp_put_*"
+
+
+def data_folder(home: Path) -> Path:
+    """Where the objects are, as plain files: a folder a bucket."""
+    return home / "s3" / "data"
+
+
+def start_s3_server(home: Path, wanted_port: int) -> tuple[Process, EmbeddedServer]:
+    """Start the server on the loopback interface; its credentials are made at the first start.
+
+    Objects are files in `home/s3/data/BUCKET/KEY`. rclone writes each to a hidden file and renames
+    it, so an object appears whole or not at all.
+
+    Args:
+        home: SCRIBE_HOME.
+        wanted_port: this, or the next free one.
+    """
+    data = data_folder(home)
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for unfinished in data.rglob(UNFINISHED_PATTERN):  # of a server that was killed
+        unfinished.unlink(missing_ok=True)
+    known = EmbeddedServer.read(home)
+    server = EmbeddedServer(
+        port=free_port(wanted_port),
+        access_key=known.access_key if known else f"scribe{secrets.token_hex(6)}",
+        secret_key=known.secret_key if known else secrets.token_urlsafe(30),
+    )
+    process = start(
+        "the embedded S3 server",
+        [
+            executable("rclone"),
+            "serve",
+            "s3",
+            str(data),
+            "--addr",
+            f"127.0.0.1:{server.port}",
+            "--vfs-cache-mode",
+            "off",
+            "--config",
+            "/dev/null",
+        ],
+        log=home / "logs" / "s3.log",
+        # In the environment, where other users cannot see it as they see a command line. rclone
+        # reads it as a CSV list, hence the quotes.
+        environment={"RCLONE_AUTH_KEY": f'"{server.access_key},{server.secret_key}"'},
+    )
+    wait_for_port(process, server.port, seconds=20)
+    server.write(home)
+    return process, server

@@ -1,0 +1,278 @@
+"""The whole stack: S3, code location, webserver, daemon; started, watched and stopped together."""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+from urllib.error import URLError
+
+import psutil
+import yaml
+
+from scribe_assets.local.processes import (
+    Process,
+    StackError,
+    executable,
+    free_port,
+    start,
+    stop,
+    tail,
+    wait_for_port,
+)
+from scribe_assets.local.s3_server import start_s3_server
+from scribe_assets.settings import AWS, Settings
+from scribe_assets.storage.s3 import S3Storage
+
+START_SECONDS = 120.0
+LOCATION = "scribe"
+
+# The state of our sensors as the daemon sees it: a tick means that uploads are being watched.
+TICKS_QUERY = """
+query Ticks($selector: SensorSelector!) {
+  sensorOrError(sensorSelector: $selector) {
+    ... on Sensor { sensorState { ticks(limit: 1) { status timestamp error { message } } } }
+  }
+}
+"""
+
+
+@dataclass(frozen=True)
+class RunningStack:
+    """Where a running stack is."""
+
+    pid: int
+    ui_url: str
+    s3_url: str
+
+
+@dataclass
+class Stack:
+    """A stack this process runs."""
+
+    running: RunningStack
+    processes: list[Process]
+
+    def check(self) -> None:
+        """Raise `StackError` if a process has ended."""
+        for process in self.processes:
+            process.check()
+
+
+def find(home: Path) -> RunningStack | None:
+    """The stack that another process runs in this SCRIBE_HOME."""
+    with _open_lock(home) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = lock.read()
+            return RunningStack(**json.loads(text)) if text else None
+    return None
+
+
+@contextmanager
+def run(settings: Settings) -> Iterator[Stack]:
+    """Start everything, wait until uploads are being watched, and stop everything at the end.
+
+    Raises:
+        StackError: a stack runs in this SCRIBE_HOME already, or a part does not start.
+    """
+    home = settings.home
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with ExitStack() as cleanup:
+        lock = cleanup.enter_context(_open_lock(home))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            known = find(home)
+            where = f" at {known.ui_url} (process {known.pid})" if known else ""
+            raise StackError(f"Scribe already runs in {home}{where}") from None
+        began = time.time()
+        processes: list[Process] = []
+        cleanup.callback(_stop_all, processes)
+        stack = _start_all(settings, processes, cleanup)
+        _wait_for_tick(stack, since=began)
+        lock.seek(0)
+        lock.truncate()
+        lock.write(json.dumps(asdict(stack.running)))
+        lock.flush()
+        cleanup.callback(lock.truncate, 0)
+        yield stack
+
+
+def _open_lock(home: Path):  # type: ignore[no-untyped-def]
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return (home / "stack.lock").open("a+")
+
+
+def _start_all(settings: Settings, processes: list[Process], cleanup: ExitStack) -> Stack:
+    home = settings.home
+    temporary = home / "tmp"
+    shutil.rmtree(temporary, ignore_errors=True)  # of runs that were killed
+    temporary.mkdir(mode=0o700)
+    dagster_home = home / "dagster"
+    dagster_home.mkdir(exist_ok=True, mode=0o700)
+    shutil.copyfile(_packaged("dagster.yaml"), dagster_home / "dagster.yaml")
+    # Children read these, and so does this process.
+    os.environ.update(
+        SCRIBE_HOME=str(home),
+        DAGSTER_HOME=str(dagster_home),
+        TMPDIR=str(temporary),
+        PYTHONWARNINGS="ignore",
+    )
+    if settings.embedded_s3:
+        process, server = start_s3_server(home, settings.s3_port)
+        processes.append(process)
+        s3_url = server.endpoint_url
+    else:
+        s3_url = settings.endpoint_url or f"https://s3.amazonaws.com ({AWS})"
+    S3Storage.from_settings(settings).ensure_buckets()
+    fail_orphans()
+
+    sockets = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="scribe-", dir="/tmp")))
+    code_socket = sockets / "code.sock"
+    workspace = dagster_home / "workspace.yaml"
+    workspace.write_text(
+        yaml.safe_dump(
+            {
+                "load_from": [
+                    {"grpc_server": {"socket": str(code_socket), "location_name": LOCATION}}
+                ]
+            }
+        )
+    )
+    dagster = [sys.executable, "-m", "dagster"]
+    code = start(
+        "the code location",
+        [
+            *dagster,
+            *("api", "grpc", "--socket", str(code_socket)),
+            *("--module-name", "scribe_assets.definitions", "--location-name", LOCATION),
+            *("--use-python-environment-entry-point", "--inject-env-vars-from-instance"),
+        ],
+        home / "logs" / "code.log",
+    )
+    processes.insert(0, code)
+    _wait_for_socket(code, code_socket)
+    ui_port = free_port(settings.ui_port)
+    web = start(
+        "the webserver",
+        [
+            executable("dagster-webserver"),
+            *("--host", "127.0.0.1", "--port", str(ui_port), "--workspace", str(workspace)),
+        ],
+        home / "logs" / "webserver.log",
+    )
+    processes.insert(0, web)
+    daemon = start(
+        "the daemon",
+        [executable("dagster-daemon"), "run", "--workspace", str(workspace)],
+        home / "logs" / "daemon.log",
+    )
+    processes.insert(0, daemon)
+    wait_for_port(web, ui_port, START_SECONDS)
+    running = RunningStack(os.getpid(), f"http://127.0.0.1:{ui_port}", s3_url)
+    return Stack(running, processes)
+
+
+def _stop_all(processes: list[Process]) -> None:
+    """Stop the daemon first, so that it starts nothing more; then kill the runs, which a later
+    start takes up again; then the rest, S3 last."""
+    if not processes:
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave half
+    for process in processes:
+        if process.name == "the daemon":
+            stop([process])
+        elif process.name == "the code location":
+            # A run that is asked to stop ends as failed; one that is killed is tried again.
+            for child in _children(process.popen.pid):
+                child.kill()
+    stop(processes)
+
+
+def _children(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def fail_orphans() -> None:
+    """End the runs of a stack that is no more: Dagster would take them for running for ever, and
+    start nothing else. They are tried again."""
+    from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+
+    with DagsterInstance.get() as instance:
+        lost = [
+            DagsterRunStatus.STARTING,
+            DagsterRunStatus.STARTED,
+            DagsterRunStatus.CANCELING,
+        ]
+        for run_ in instance.get_runs(RunsFilter(statuses=lost)):
+            instance.report_run_failed(run_, "Scribe was stopped while this run was under way")
+
+
+def _packaged(name: str) -> Path:
+    """A file at the top of the repository, or its copy inside the installed package."""
+    repository = Path(__file__).parents[2] / name
+    if repository.is_file():
+        return repository
+    return Path(str(resources.files("scribe_assets.local") / name))
+
+
+def _wait_for_socket(process: Process, path: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        with socket.socket(socket.AF_UNIX) as probe:
+            if path.exists() and probe.connect_ex(str(path)) == 0:
+                return
+        process.check()
+        if time.monotonic() > deadline:
+            raise StackError(f"{process.name} does not start:\n{tail(process.log)}")
+        time.sleep(0.1)
+
+
+def _wait_for_tick(stack: Stack, since: float) -> None:
+    """Wait until the uploads sensor has looked at the bucket once."""
+    selector = {
+        "repositoryName": "__repository__",
+        "repositoryLocationName": LOCATION,
+        "sensorName": "uploads_sensor",
+    }
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        stack.check()
+        answer = graphql(stack.running.ui_url, TICKS_QUERY, {"selector": selector})
+        found = answer.get("sensorOrError", {}).get("sensorState", {}).get("ticks", [])
+        ticks = [tick for tick in found if tick["timestamp"] >= since]
+        if ticks and ticks[0]["status"] in ("SKIPPED", "SUCCESS"):
+            return
+        if ticks and ticks[0]["status"] == "FAILURE":
+            raise StackError(f"the uploads sensor fails: {ticks[0]['error']['message']}")
+        time.sleep(0.3)
+    raise StackError(f"the uploads are not watched after {START_SECONDS:.0f} s; see the logs")
+
+
+def graphql(ui_url: str, query: str, variables: dict[str, object]) -> dict:
+    """Ask the webserver; an empty answer while it starts."""
+    request = urllib.request.Request(  # noqa: S310
+        f"{ui_url}/graphql",
+        data=json.dumps({"query": query, "variables": variables}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+            return json.load(response).get("data") or {}
+    except (URLError, TimeoutError, ConnectionError):
+        return {}

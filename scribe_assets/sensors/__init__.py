@@ -1,0 +1,1 @@
+"""What watches S3 and the runs, and starts what follows."""

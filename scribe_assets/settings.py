@@ -1,0 +1,137 @@
+"""Every environment variable, once, validated."""
+
+import re
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from scribe_assets.errors import PermanentError
+
+AWS = "aws"
+"""Value of MINIO_ENDPOINT that stands for Amazon's own S3."""
+
+BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+ENDPOINT = re.compile(r"(https?://)?([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?/?")
+
+
+class SettingsError(PermanentError):
+    """One or more environment variables are wrong; the message has a line for each."""
+
+
+class Settings(BaseSettings):
+    """The settings of a Scribe installation. `Settings.load()` reads them from the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SCRIBE_",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+    )
+
+    home: Path = Path(".scribe")
+    minio_endpoint: str = Field("", validation_alias="MINIO_ENDPOINT")
+    minio_access_key: str = Field("", validation_alias="MINIO_ACCESS_KEY")
+    minio_secret_key: SecretStr = Field(SecretStr(""), validation_alias="MINIO_SECRET_KEY")
+    hf_token: SecretStr = Field(SecretStr(""), validation_alias="HF_TOKEN")
+    uploads_bucket: str = "uploads"
+    processed_bucket: str = "processed"
+    identity_bucket: str = "identity-bank"
+    ui_port: int = Field(3000, ge=1, le=65535)
+    s3_port: int = Field(9000, ge=1, le=65535)
+    whisper_model: str = "base"
+    diarization_model: str = "default"
+    embedding_model: str = "default"
+    device: str = "auto"
+    vram_budget_gb: float = Field(8.0, gt=0)
+
+    @classmethod
+    def load(cls) -> "Settings":
+        """Read and check the environment.
+
+        Raises:
+            SettingsError: with one line for each wrong value, naming the variable and what it
+                accepts. A value that may be a secret is never repeated.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            lines = []
+            for problem in error.errors(include_input=False, include_url=False):
+                field = str(problem["loc"][0]) if problem["loc"] else ""
+                reason = problem["msg"].removeprefix("Value error, ")
+                lines.append(f"{_variable(field)}: {reason}" if field else reason)
+            raise SettingsError("\n".join(lines)) from None
+
+    @field_validator("home")
+    @classmethod
+    def _home_is_a_folder(cls, value: Path) -> Path:
+        home = value.expanduser().absolute()
+        if home.exists() and not home.is_dir():
+            raise ValueError(f"must be a folder, and {home} is a file")
+        return home
+
+    @field_validator("minio_endpoint")
+    @classmethod
+    def _endpoint_is_known(cls, value: str) -> str:
+        if value not in ("", AWS) and not ENDPOINT.fullmatch(value):
+            raise ValueError(
+                "must be host:port, a URL like http://minio:9000, "
+                "'aws' for Amazon S3, or empty for the embedded server"
+            )
+        return value
+
+    @field_validator("uploads_bucket", "processed_bucket", "identity_bucket")
+    @classmethod
+    def _bucket_is_nameable(cls, value: str) -> str:
+        if not BUCKET_NAME.fullmatch(value):
+            raise ValueError(
+                "must be a bucket name: 3 to 63 lower-case letters, digits, dots or hyphens"
+            )
+        return value
+
+    @field_validator("device")
+    @classmethod
+    def _device_is_known(cls, value: str) -> str:
+        if not DEVICE.fullmatch(value):
+            raise ValueError("must be auto, cpu, cuda or cuda:N")
+        return value
+
+    @model_validator(mode="after")
+    def _make_sense_together(self) -> "Settings":
+        if bool(self.minio_access_key) != bool(self.minio_secret_key.get_secret_value()):
+            raise ValueError(
+                "MINIO_ACCESS_KEY, MINIO_SECRET_KEY: set both, or neither to use "
+                "the AWS variables, profiles and roles"
+            )
+        buckets = [self.uploads_bucket, self.processed_bucket, self.identity_bucket]
+        if len(set(buckets)) < len(buckets):
+            raise ValueError(
+                "SCRIBE_UPLOADS_BUCKET, SCRIBE_PROCESSED_BUCKET, SCRIBE_IDENTITY_BUCKET: "
+                f"must be three different buckets, not {', '.join(buckets)}"
+            )
+        return self
+
+    @property
+    def embedded_s3(self) -> bool:
+        """Whether Scribe runs its own S3 server."""
+        return not self.minio_endpoint
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """URL of a MinIO or other S3 server; None for the embedded server and for Amazon's."""
+        if self.embedded_s3 or self.minio_endpoint == AWS:
+            return None
+        url = self.minio_endpoint.rstrip("/")
+        return url if url.startswith(("http://", "https://")) else f"http://{url}"
+
+
+def _variable(location: str) -> str:
+    """Name of the environment variable behind a field, given by its name or by its alias."""
+    field = Settings.model_fields.get(location)
+    if field is None:
+        return location
+    return str(field.validation_alias or f"SCRIBE_{location.upper()}")

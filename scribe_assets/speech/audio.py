@@ -1,0 +1,211 @@
+"""Media in, 16 kHz mono audio out: probing, conversion and reading."""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from scribe_assets.errors import PermanentError
+
+SAMPLE_RATE = 16_000
+"""Samples a second of all audio after conversion; every model here was trained on it."""
+
+# Formats that name other files or addresses: an upload must not make ffmpeg open those.
+REFERENCE_FORMATS = {
+    "applehttp",
+    "concat",
+    "dash",
+    "hls",
+    "imf",
+    "rtp",
+    "rtsp",
+    "sdp",
+    "vapoursynth",
+}
+
+Progress = Callable[[float], None]
+"""Called with the done fraction, 0 to 1, now and then."""
+
+
+class MediaError(PermanentError):
+    """The file is not usable audio or video; the message says why."""
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What a file says of itself; `duration` in seconds, None where the container has none."""
+
+    container: str
+    duration: float | None
+    audio_codec: str
+    sample_rate: int
+    channels: int
+    video_codec: str | None
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A finished conversion: seconds written, and what ffmpeg complained about on the way."""
+
+    duration: float
+    warnings: str
+
+
+def ffmpeg_binary() -> str:
+    """Path of the system's ffmpeg where there is one, else of the one in imageio-ffmpeg."""
+    found = shutil.which("ffmpeg")
+    if found:
+        return found
+    import imageio_ffmpeg
+
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+def probe(path: Path) -> MediaInfo:
+    """Read container and codecs of a media file.
+
+    Raises:
+        MediaError: the file is empty, is not media, only refers to other files, or has no audio.
+    """
+    import av
+    from av.error import FFmpegError
+
+    if path.stat().st_size == 0:
+        raise MediaError("the file is empty (0 bytes); upload it again")
+    try:
+        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+            names = set(container.format.name.split(","))
+            if names & REFERENCE_FORMATS:
+                raise MediaError(
+                    "the file is a playlist that refers to other files; upload the media itself"
+                )
+            video = next(iter(container.streams.video), None)
+            video_codec = video.codec_context.name if video and video.codec_context else None
+            audio = next(iter(container.streams.audio), None)
+            if audio is None:
+                found = f"only video ({video_codec})" if video else "no audio or video"
+                raise MediaError(
+                    f"the file has no audio track, {found}; export it again with sound"
+                )
+            return MediaInfo(
+                container=container.format.name,
+                duration=container.duration / av.time_base if container.duration else None,
+                audio_codec=audio.codec_context.name,
+                sample_rate=audio.codec_context.sample_rate or 0,
+                channels=audio.codec_context.channels or 0,
+                video_codec=video_codec,
+            )
+    except (FFmpegError, ValueError) as error:
+        raise MediaError(
+            "the file is not audio or video that ffmpeg can read: it is damaged or of another "
+            f"kind ({_reason(error)}); check that it plays, and upload it again"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """ffmpeg's own words, without our path."""
+    return str(getattr(error, "strerror", None) or error).split("; last error")[0].strip()
+
+
+def convert(source: Path, target: Path, progress: Progress | None = None) -> Conversion:
+    """Write the audio of any media file as 16 kHz mono FLAC (16 bit), streaming.
+
+    Several channels are mixed down as ffmpeg does; of several audio tracks ffmpeg's default is
+    taken. `target` exists afterwards only if the conversion succeeded.
+
+    Raises:
+        MediaError: ffmpeg cannot decode it, or there is not one sample in it.
+    """
+    import ffmpeg
+
+    info = probe(source)
+    stream = ffmpeg.input(str(source), protocol_whitelist="file").output(
+        str(target), vn=None, ac=1, ar=SAMPLE_RATE, format="flac", sample_fmt="s16", map_metadata=-1
+    )
+    with tempfile.TemporaryFile() as log:
+        process = stream.global_args(
+            "-nostdin", "-v", "error", "-progress", "pipe:1", "-y"
+        ).compile(cmd=ffmpeg_binary())
+        with subprocess.Popen(process, stdout=subprocess.PIPE, stderr=log, text=True) as running:  # noqa: S603
+            for line in running.stdout or ():
+                name, _, value = line.partition("=")
+                if progress and name == "out_time_us" and info.duration and value.strip().isdigit():
+                    progress(min(1.0, int(value) / 1e6 / info.duration))
+        log.seek(0)
+        said = log.read().decode(errors="replace").replace(str(source), "the file").strip()
+    if running.returncode != 0:
+        target.unlink(missing_ok=True)
+        last = (
+            re.sub(r"^\[[^]]*\] *", "", said.splitlines()[-1])
+            if said
+            else (f"exit code {running.returncode}")
+        )
+        raise MediaError(
+            f"ffmpeg cannot decode the audio of the file ({last}); check that it plays, "
+            "and upload it again"
+        )
+    duration = flac_duration(target)
+    if duration == 0:
+        target.unlink()
+        raise MediaError("the audio track holds not one sample; the file is damaged or cut short")
+    return Conversion(duration=duration, warnings=said)
+
+
+def flac_duration(path: Path) -> float:
+    """Seconds of audio in a FLAC or WAV file, from its header."""
+    import soundfile
+
+    info = soundfile.info(str(path))
+    # To libsndfile "no samples" in a FLAC header means "unknown", reported as 2^63 - 1.
+    return 0.0 if info.frames == 2**63 - 1 else float(info.frames / info.samplerate)
+
+
+def load(path: Path) -> np.ndarray:
+    """Read converted audio.
+
+    Returns:
+        (num_samples,) float32 array at 16 kHz, in [-1, 1].
+    """
+    import soundfile
+
+    samples, rate = soundfile.read(str(path), dtype="float32")
+    if rate != SAMPLE_RATE or samples.ndim != 1:
+        raise ValueError(
+            f"expected {SAMPLE_RATE} Hz mono, got {rate} Hz with shape {samples.shape}"
+        )
+    return samples
+
+
+def decode(source: Path) -> np.ndarray:
+    """Read any media file that fits in memory, such as a voice sample.
+
+    Returns:
+        (num_samples,) float32 array at 16 kHz.
+
+    Raises:
+        MediaError: see `convert`.
+    """
+    with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
+        target = Path(folder) / "audio.flac"
+        convert(source, target)
+        return load(target)
+
+
+def speech_regions(waveform: np.ndarray) -> list[tuple[int, int]]:
+    """Find speech with Silero VAD (https://github.com/snakers4/silero-vad).
+
+    Args:
+        waveform: (num_samples,) float32 at 16 kHz.
+
+    Returns:
+        (first, past the last) sample of each region, in order.
+    """
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    options = VadOptions(min_silence_duration_ms=200, speech_pad_ms=50)
+    return [(region["start"], region["end"]) for region in get_speech_timestamps(waveform, options)]

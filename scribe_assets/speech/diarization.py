@@ -1,0 +1,183 @@
+"""Who speaks when, not yet by name: pyannote.audio's speaker diarization
+(https://github.com/pyannote/pyannote-audio)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scribe_assets.errors import PermanentError
+from scribe_assets.speech.audio import SAMPLE_RATE, Progress
+
+if TYPE_CHECKING:
+    from pyannote.audio import Pipeline
+    from pyannote.audio.pipelines.speaker_diarization import DiarizeOutput
+    from pyannote.core import Annotation
+
+    from scribe_assets.speech.networks import WeSpeakerEmbedding
+
+# Agglomerative clustering for CAM++ embeddings; see docs/decisions/0003-diarization.md.
+CLUSTERING = {"method": "centroid", "min_cluster_size": 12, "threshold": 0.7}
+BATCH_SIZE = 32
+
+# Share of the time a stage of the pipeline takes, for one progress figure.
+STAGES = {"segmentation": (0.0, 0.2), "embeddings": (0.2, 1.0)}
+
+
+@dataclass(frozen=True, order=True)
+class Turn:
+    """One speaker speaks from start to end, in seconds from the start of the recording."""
+
+    start: float
+    end: float
+    speaker: str
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Turns of all speakers, labelled SPEAKER_00, SPEAKER_01, … in order of first speech.
+
+    `turns` may overlap; in `exclusive` one speaker, the dominant one, holds each moment.
+    """
+
+    turns: list[Turn]
+    exclusive: list[Turn]
+
+    @property
+    def speakers(self) -> list[str]:
+        """All labels, in order."""
+        return sorted({turn.speaker for turn in self.turns})
+
+
+def default_pipeline(
+    segmentation: Path, embedding: "WeSpeakerEmbedding", device: str
+) -> "Pipeline":
+    """pyannote's pipeline with weights that need no token.
+
+    Args:
+        segmentation: checkpoint of pyannote's segmentation-3.0.
+        embedding: the speaker embedding model to cluster with.
+        device: `cpu`, `cuda` or `cuda:N`.
+    """
+    import torch
+    from pyannote.audio import Model
+    from pyannote.audio.core.plda import PLDA
+    from pyannote.audio.pipelines import SpeakerDiarization
+
+    pipeline = SpeakerDiarization(
+        segmentation=Model.from_pretrained(segmentation),
+        embedding=embedding,
+        # It insists on a PLDA object, which only VBx clustering uses.
+        plda=PLDA.__new__(PLDA),
+        clustering="AgglomerativeClustering",
+        segmentation_batch_size=BATCH_SIZE,
+        embedding_batch_size=BATCH_SIZE,
+    )
+    pipeline.instantiate({"segmentation": {"min_duration_off": 0.0}, "clustering": CLUSTERING})
+    return pipeline.to(torch.device(device))
+
+
+def pretrained_pipeline(name: str, device: str, hf_token: str | None) -> "Pipeline":
+    """A pyannote pipeline by its name on the Hugging Face hub, or from a folder.
+
+    Raises:
+        PermanentError: it cannot be had, or is not a speaker diarization pipeline.
+    """
+    import torch
+    from huggingface_hub.errors import HfHubHTTPError
+    from pyannote.audio import Pipeline
+    from pyannote.audio.pipelines import SpeakerDiarization
+
+    advice = (
+        "set SCRIBE_DIARIZATION_MODEL to 'default', a folder or a pyannote pipeline name, accept "
+        "its conditions on huggingface.co and set HF_TOKEN where it is gated"
+    )
+    try:
+        pipeline = Pipeline.from_pretrained(name, token=hf_token)
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise PermanentError(
+            f"the diarization pipeline {name!r} cannot be loaded ({error}); {advice}"
+        ) from error
+    if not isinstance(pipeline, SpeakerDiarization):
+        raise PermanentError(f"{name!r} gives no speaker diarization pipeline; {advice}")
+    return pipeline.to(torch.device(device))
+
+
+def diarize(
+    pipeline: "Pipeline",
+    waveform: np.ndarray,
+    num_speakers: int | None = None,
+    min_speakers: int | None = None,
+    max_speakers: int | None = None,
+    progress: Progress | None = None,
+) -> Timeline:
+    """Find the speakers' turns.
+
+    Args:
+        pipeline: see `default_pipeline` and `pretrained_pipeline`.
+        waveform: (num_samples,) float32 at 16 kHz.
+        num_speakers: how many there are, where it is known.
+        min_speakers: at least so many.
+        max_speakers: at most so many.
+        progress: called with the done fraction.
+    """
+    import torch
+
+    if not waveform.any():
+        return Timeline([], [])
+
+    def hook(stage: str, _: Any, file: Any = None, total: int = 0, completed: int = 0) -> None:
+        del file
+        if progress and stage in STAGES and total:
+            first, last = STAGES[stage]
+            progress(first + (last - first) * completed / total)
+
+    output: DiarizeOutput = pipeline(
+        {
+            "waveform": torch.from_numpy(waveform)[None],
+            "sample_rate": SAMPLE_RATE,
+            "uri": "recording",
+        },
+        num_speakers=num_speakers,
+        min_speakers=min_speakers,
+        max_speakers=max_speakers,
+        hook=hook,
+    )
+    duration = len(waveform) / SAMPLE_RATE
+    return in_order_of_speech(
+        Timeline(
+            _turns(output.speaker_diarization, duration),
+            _turns(output.exclusive_speaker_diarization, duration),
+        )
+    )
+
+
+def _turns(annotation: "Annotation", duration: float) -> list[Turn]:
+    """Turns in order of time, within the recording (the last window reaches beyond it)."""
+    turns = [
+        Turn(round(max(0.0, segment.start), 3), round(min(segment.end, duration), 3), str(label))
+        for segment, _, label in annotation.itertracks(yield_label=True)
+    ]
+    return sorted(turn for turn in turns if turn.end > turn.start)
+
+
+def in_order_of_speech(timeline: Timeline) -> Timeline:
+    """Rename the speakers SPEAKER_00, SPEAKER_01, … in the order in which they first speak.
+
+    >>> in_order_of_speech(Timeline([Turn(0, 1, "b"), Turn(1, 2, "a")], [])).turns
+    [Turn(start=0, end=1, speaker='SPEAKER_00'), Turn(start=1, end=2, speaker='SPEAKER_01')]
+    """
+    labels: dict[str, str] = {}
+    for turn in sorted([*timeline.turns, *timeline.exclusive]):
+        labels.setdefault(turn.speaker, f"SPEAKER_{len(labels):02d}")
+
+    def renamed(turns: list[Turn]) -> list[Turn]:
+        return [Turn(turn.start, turn.end, labels[turn.speaker]) for turn in turns]
+
+    return Timeline(renamed(timeline.turns), renamed(timeline.exclusive))

@@ -1,0 +1,91 @@
+"""Speaker embeddings: a voice as a point, by WeSpeaker's networks
+(https://github.com/wenet-e2e/wespeaker)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scribe_assets.errors import PermanentError
+from scribe_assets.speech.audio import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from pyannote.audio import Model
+
+    from scribe_assets.speech.networks import WeSpeakerEmbedding
+
+WINDOW = 10 * SAMPLE_RATE
+"""Samples embedded at once: a long turn is a mean of windows, so that memory stays bounded."""
+
+MIN_SAMPLES = SAMPLE_RATE // 4
+
+
+def load_campplus(checkpoint: Path, device: str) -> "WeSpeakerEmbedding":
+    """3D-Speaker's CAM++ for Chinese and English (192 numbers), in WeSpeaker's network."""
+    import torch
+
+    from scribe_assets.speech.networks import WeSpeakerEmbedding, wespeaker_network
+
+    network = wespeaker_network("CAMPPlus", feat_dim=80, embed_dim=192)
+    network.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
+    return WeSpeakerEmbedding(network, 192).eval().to(torch.device(device))
+
+
+def load_wespeaker(folder: Path, device: str) -> "WeSpeakerEmbedding":
+    """Any fbank model of WeSpeaker's, from a folder with `avg_model.pt` and `config.yaml`.
+
+    Raises:
+        PermanentError: the folder does not hold such a model.
+    """
+    import torch
+    import yaml
+
+    from scribe_assets.speech.networks import WeSpeakerEmbedding, wespeaker_network
+
+    try:
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        network = wespeaker_network(config["model"], **config["model_args"])
+        weights = torch.load(folder / "avg_model.pt", map_location="cpu", weights_only=True)
+        # Checkpoints also carry the projection used in training, which has no place here.
+        result = network.load_state_dict(weights, strict=False)
+        if result.missing_keys:
+            raise ValueError(f"avg_model.pt lacks {result.missing_keys[0]}")
+        dimension = config["model_args"]["embed_dim"]
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, yaml.YAMLError) as error:
+        raise PermanentError(
+            f"{folder} is not a WeSpeaker model folder with avg_model.pt and config.yaml "
+            f"({error}); check SCRIBE_EMBEDDING_MODEL"
+        ) from error
+    return WeSpeakerEmbedding(network, dimension).eval().to(torch.device(device))
+
+
+def embed(model: "Model", speech: list[np.ndarray]) -> np.ndarray | None:
+    """Embed the speech of one voice.
+
+    Args:
+        model: a pyannote.audio speaker embedding model, such as those loaded here.
+        speech: stretches of (num_samples,) float32 at 16 kHz, all of the same voice.
+
+    Returns:
+        (dimension,) float64 of length 1, the mean of the windows' embeddings weighted by their
+        length; None where there is too little speech (less than 0.25 s).
+    """
+    import torch
+
+    pieces = [piece for piece in speech if len(piece)]
+    if sum(map(len, pieces)) < MIN_SAMPLES:
+        return None
+    voice = np.concatenate(pieces)
+    count = max(1, round(len(voice) / WINDOW))
+    total: np.ndarray | None = None
+    for window in np.array_split(voice, count):
+        with torch.inference_mode():
+            output = model(torch.from_numpy(window)[None, None].to(model.device))[0]
+        embedding = output.cpu().numpy().astype(np.float64)
+        norm = np.linalg.norm(embedding)
+        if np.isfinite(norm) and norm > 0:
+            part = embedding / norm * len(window)
+            total = part if total is None else total + part
+    if total is None:
+        return None
+    return total / np.linalg.norm(total)

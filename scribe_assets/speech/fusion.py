@@ -1,0 +1,119 @@
+"""Who said what: each word of a transcript goes to a speaker of the timeline."""
+
+import bisect
+from dataclasses import dataclass
+
+from scribe_assets.speech.diarization import Timeline, Turn
+from scribe_assets.speech.transcription import UNSPACED_LANGUAGES, Transcription, Word
+
+MAX_PAUSE = 1.0
+"""A speaker who is silent for longer, in seconds, begins a new segment."""
+
+
+@dataclass(frozen=True)
+class SpokenWord:
+    """A word and its speaker; `overlap` where somebody else speaks at the same time.
+
+    `speaker` is None only in a recording in which diarization found no speech at all.
+    """
+
+    start: float
+    end: float
+    word: str
+    probability: float
+    speaker: str | None
+    overlap: bool
+
+
+@dataclass(frozen=True)
+class SpokenSegment:
+    """What one speaker says without a long pause."""
+
+    start: float
+    end: float
+    speaker: str | None
+    text: str
+    words: list[SpokenWord]
+
+
+def fuse(transcription: Transcription, timeline: Timeline) -> list[SpokenSegment]:
+    """Give every word to a speaker and group the words into segments.
+
+    A word goes to the speaker with whom it shares most time on the exclusive timeline, and to the
+    nearest turn where it shares none. Every word of the transcription is in exactly one segment.
+
+    Args:
+        transcription: words with times, in seconds.
+        timeline: turns of the same recording, in seconds.
+
+    Returns:
+        Segments in order of time.
+    """
+    words = sorted(
+        (word for segment in transcription.segments for word in segment.words),
+        key=lambda word: (word.start, word.end),
+    )
+    exclusive = _Turns(timeline.exclusive or timeline.turns)
+    turns = _Turns(timeline.turns)
+    spoken = []
+    for word in words:
+        speaker = exclusive.speaker_of(word)
+        others = {turn.speaker for turn in turns.during(word)} - {speaker}
+        spoken.append(
+            SpokenWord(word.start, word.end, word.word, word.probability, speaker, bool(others))
+        )
+    space = "" if transcription.language in UNSPACED_LANGUAGES else " "
+    return [
+        SpokenSegment(
+            start=group[0].start,
+            end=max(word.end for word in group),
+            speaker=group[0].speaker,
+            text=space.join(word.word for word in group),
+            words=group,
+        )
+        for group in _groups(spoken)
+    ]
+
+
+def _groups(words: list[SpokenWord]) -> list[list[SpokenWord]]:
+    groups: list[list[SpokenWord]] = []
+    for word in words:
+        last = groups[-1][-1] if groups else None
+        if last and last.speaker == word.speaker and word.start - last.end <= MAX_PAUSE:
+            groups[-1].append(word)
+        else:
+            groups.append([word])
+    return groups
+
+
+class _Turns:
+    """Turns in order of time, searched by time."""
+
+    def __init__(self, turns: list[Turn]):
+        self.turns = sorted(turns)
+        self.starts = [turn.start for turn in self.turns]
+        self.longest = max((turn.duration for turn in turns), default=0.0)
+
+    def during(self, word: Word) -> list[Turn]:
+        """Turns that share time with the word."""
+        first = bisect.bisect_left(self.starts, word.start - self.longest)
+        last = bisect.bisect_left(self.starts, word.end)
+        return [turn for turn in self.turns[first:last] if shared(turn, word) > 0]
+
+    def speaker_of(self, word: Word) -> str | None:
+        """The speaker who shares most time with the word, else the one of the nearest turn."""
+        seconds: dict[str, float] = {}
+        for turn in self.during(word):
+            seconds[turn.speaker] = seconds.get(turn.speaker, 0.0) + shared(turn, word)
+        if seconds:
+            return max(seconds, key=lambda speaker: seconds[speaker])
+        if not self.turns:
+            return None
+        return min(
+            self.turns, key=lambda turn: max(turn.start - word.end, word.start - turn.end)
+        ).speaker
+
+
+def shared(turn: Turn, word: Word) -> float:
+    """Seconds that a turn and a word have in common; negative: how far they are apart."""
+    return min(turn.end, word.end) - max(turn.start, word.start)

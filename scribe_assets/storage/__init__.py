@@ -1,0 +1,1 @@
+"""S3: the resource, the bucket layout and the IO managers."""

@@ -1,0 +1,113 @@
+"""IO managers: typed documents and audio between assets and the processed bucket.
+
+No pickle: every artifact is a file that other programs read. Each is written whole or not at all;
+readable forms come before the document they render, so that `result.json` is last.
+"""
+
+from typing import Any
+
+from dagster import (
+    ConfigurableIOManager,
+    Failure,
+    InputContext,
+    MetadataValue,
+    OutputContext,
+    ResourceDependency,
+)
+
+from scribe_assets.artifacts.documents import DOCUMENTS, Diarization, Document, Recording, Result
+from scribe_assets.artifacts.formats import FORMATS, rttm
+from scribe_assets.failures import permanent_failures
+from scribe_assets.partitions import RecordingRef
+from scribe_assets.storage.layout import AUDIO, processed_key
+from scribe_assets.storage.recordings import ConvertedAudio, read_document
+from scribe_assets.storage.s3 import MissingObjectError, S3Storage
+
+NAMES = {document: name for name, document in DOCUMENTS.items()}
+
+
+def readable_forms(document: Document) -> list[tuple[str, str, str]]:
+    """(file name, media type, content) of each form beside a document."""
+    if isinstance(document, Result):
+        return [
+            (f"result{form.suffix}", form.content_type, form.render(document))
+            for form in FORMATS.values()
+        ]
+    if isinstance(document, Diarization):
+        form = FORMATS["rttm"]
+        return [(f"diarization{form.suffix}", form.content_type, rttm.render_diarization(document))]
+    return []
+
+
+class DocumentIOManager(ConfigurableIOManager):
+    """Keeps a document as JSON in `processed/{user}/{recording}/`."""
+
+    storage: ResourceDependency[S3Storage]
+
+    def handle_output(self, context: OutputContext, obj: Document) -> None:
+        """Write the readable forms, then the document."""
+        ref = RecordingRef.from_partition_key(context.partition_key)
+        bucket = self.storage.processed_bucket
+        with permanent_failures():
+            for name, content_type, content in readable_forms(obj):
+                self.storage.write(bucket, processed_key(ref, name), content, content_type)
+            uri = self.storage.write(
+                bucket,
+                processed_key(ref, f"{NAMES[type(obj)]}.json"),
+                obj.to_json(),
+                "application/json",
+            )
+        context.add_output_metadata({"uri": MetadataValue.url(uri)})
+
+    def load_input(self, context: InputContext) -> Any:
+        """Read and check the document; which one, the input's type says."""
+        kind = context.dagster_type.typing_type
+        return load(context, lambda ref: read_document(self.storage, ref, kind, NAMES[kind]))
+
+
+class AudioIOManager(ConfigurableIOManager):
+    """Keeps converted audio as `audio.flac` with `recording.json`, both streamed."""
+
+    storage: ResourceDependency[S3Storage]
+
+    def handle_output(self, context: OutputContext, obj: ConvertedAudio) -> None:
+        """Write the audio, then the facts about it."""
+        if obj.file is None:
+            raise ValueError("converted audio has no file to keep")
+        ref = RecordingRef.from_partition_key(context.partition_key)
+        bucket = self.storage.processed_bucket
+        with permanent_failures():
+            uri = self.storage.upload(obj.file, bucket, processed_key(ref, AUDIO), "audio/flac")
+            self.storage.write(
+                bucket,
+                processed_key(ref, "recording.json"),
+                obj.recording.to_json(),
+                "application/json",
+            )
+        context.add_output_metadata({"uri": MetadataValue.url(uri)})
+
+    def load_input(self, context: InputContext) -> ConvertedAudio:
+        """Read the facts; the audio is fetched when somebody asks for it."""
+
+        def read(ref: RecordingRef) -> ConvertedAudio:
+            recording = read_document(self.storage, ref, Recording, "recording")
+            key = processed_key(ref, AUDIO)
+            bucket = self.storage.processed_bucket
+            return ConvertedAudio(
+                recording, fetch=lambda target: self.storage.download(bucket, key, target)
+            )
+
+        return load(context, read)
+
+
+def load(context: InputContext, read: Any) -> Any:
+    """Read an input; one that is missing is a permanent fault that names what to materialise."""
+    with permanent_failures():
+        try:
+            return read(RecordingRef.from_partition_key(context.partition_key))
+        except MissingObjectError as error:
+            asset = context.asset_key.to_user_string()
+            raise Failure(
+                description=f"{error}; materialise {asset} of this recording first",
+                allow_retries=False,
+            ) from error

@@ -1,0 +1,51 @@
+"""Which key holds what; the one place that spells a path in a bucket."""
+
+from pathlib import PurePosixPath
+
+from scribe_assets.partitions import DEFAULT_USER, RecordingRef, user_of
+
+SIDECAR_SUFFIX = ".scribe.json"
+AUDIO = "audio.flac"
+
+
+def is_upload(key: str) -> bool:
+    """Whether an object in the uploads bucket is a recording.
+
+    Folder markers, option files and hidden files (`.DS_Store`) are not. A user's folder called `.`
+    or `..` cannot be told from a path, and is no user.
+    """
+    return not (
+        key.endswith(("/", SIDECAR_SUFFIX))
+        or PurePosixPath(key).name.startswith(".")
+        or user_of(key) in (".", "..")
+    )
+
+
+def sidecar_key(upload_key: str) -> str:
+    """Key of the options that belong to an upload, in the same bucket."""
+    return upload_key + SIDECAR_SUFFIX
+
+
+def upload_prefix(user_id: str) -> str:
+    """Prefix of a user's uploads; those of the default user may also have no folder at all."""
+    return "" if user_id == DEFAULT_USER else f"{user_id}/"
+
+
+def processed_key(ref: RecordingRef, name: str) -> str:
+    """Key of a file of a recording in the processed bucket."""
+    return f"{ref.user_id}/{ref.recording_id}/{name}"
+
+
+def person_prefix(user_id: str, person_id: str) -> str:
+    """Prefix of a person in the identity bank."""
+    return f"{user_id}/{person_id}/"
+
+
+def profile_key(user_id: str, person_id: str) -> str:
+    """Key of a person's profile in the identity bank."""
+    return f"{person_prefix(user_id, person_id)}profile.json"
+
+
+def voice_prefix(user_id: str, person_id: str) -> str:
+    """Prefix of a person's voice samples in the identity bank."""
+    return f"{person_prefix(user_id, person_id)}voice/"

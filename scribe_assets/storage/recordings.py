@@ -1,0 +1,133 @@
+"""Recordings in S3: their upload, their status, their audio."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from scribe_assets.artifacts.documents import Document, Options, Recording, Source, Status
+from scribe_assets.partitions import RecordingRef
+from scribe_assets.speech import audio
+from scribe_assets.storage.layout import (
+    AUDIO,
+    is_upload,
+    processed_key,
+    sidecar_key,
+    upload_prefix,
+)
+from scribe_assets.storage.s3 import MissingObjectError, S3Object, S3Storage
+
+D = TypeVar("D", bound=Document)
+
+
+@dataclass(frozen=True)
+class ConvertedAudio:
+    """A recording's facts and its 16 kHz mono FLAC, a local file or fetched when needed."""
+
+    recording: Recording
+    fetch: Callable[[Path], Any] | None = None
+    file: Path | None = None
+
+    def waveform(self) -> np.ndarray:
+        """(num_samples,) float32 at 16 kHz."""
+        if self.file is not None:
+            return audio.load(self.file)
+        if self.fetch is None:
+            raise ValueError("audio without a file needs a way to fetch it")
+        with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
+            target = Path(folder) / AUDIO
+            self.fetch(target)
+            return audio.load(target)
+
+
+def to_source(upload: S3Object) -> Source:
+    """What the documents say of an upload."""
+    return Source(
+        bucket=upload.bucket,
+        key=upload.key,
+        etag=upload.etag,
+        size=upload.size,
+        last_modified=upload.last_modified,
+    )
+
+
+def find_upload(storage: S3Storage, ref: RecordingRef) -> S3Object:
+    """The upload behind a recording.
+
+    Its key is in the status that the sensor wrote; without one the user's uploads are searched.
+
+    Raises:
+        MissingObjectError: the upload is gone.
+    """
+    status = read_status(storage, ref)
+    if status is not None:
+        return storage.head(storage.uploads_bucket, status.source.key)
+    for upload in storage.objects(storage.uploads_bucket, upload_prefix(ref.user_id)):
+        if is_upload(upload.key) and RecordingRef.from_upload_key(upload.key) == ref:
+            return upload
+    raise MissingObjectError(
+        f"no upload of {ref.user_id} in bucket {storage.uploads_bucket} belongs to recording "
+        f"{ref.recording_id}; upload it again, the sensor finds it"
+    )
+
+
+def read_options(storage: S3Storage, upload_key: str) -> Options:
+    """The options beside an upload; the default ones where there are none.
+
+    Raises:
+        DocumentError: the file is there and is wrong.
+    """
+    key = sidecar_key(upload_key)
+    try:
+        text = storage.read(storage.uploads_bucket, key)
+    except MissingObjectError:
+        return Options()
+    return Options.from_json(text, key)
+
+
+def read_document(storage: S3Storage, ref: RecordingRef, kind: type[D], name: str) -> D:
+    """A document of a recording.
+
+    Raises:
+        MissingObjectError: it has not been made yet.
+    """
+    key = processed_key(ref, f"{name}.json")
+    return kind.from_json(storage.read(storage.processed_bucket, key), key)
+
+
+def read_status(storage: S3Storage, ref: RecordingRef) -> Status | None:
+    """How far a recording is; None where Scribe has not seen it."""
+    try:
+        return read_document(storage, ref, Status, "status")
+    except MissingObjectError:
+        return None
+
+
+def write_status(storage: S3Storage, status: Status) -> Status:
+    """Write a status, with the time."""
+    status = status.model_copy(update={"updated_at": datetime.now(UTC)})
+    ref = RecordingRef(status.user_id, status.recording_id)
+    storage.write(
+        storage.processed_bucket,
+        processed_key(ref, "status.json"),
+        status.to_json(),
+        "application/json",
+    )
+    return status
+
+
+def queued_status(upload: S3Object, job_id: str | None) -> Status:
+    """The status of an upload that waits for its run."""
+    ref = RecordingRef.from_upload_key(upload.key)
+    return Status(
+        recording_id=ref.recording_id,
+        user_id=ref.user_id,
+        state="queued",
+        source=to_source(upload),
+        job_id=job_id,
+        updated_at=datetime.now(UTC),
+    )

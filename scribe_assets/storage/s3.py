@@ -1,0 +1,322 @@
+"""The S3 resource, for the embedded server, MinIO and Amazon S3 alike."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    ProfileNotFound,
+)
+from dagster_aws.s3 import S3Resource
+
+from scribe_assets.errors import PermanentError
+from scribe_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+REFUSED = {
+    "403",
+    "AccessDenied",
+    "AuthorizationHeaderMalformed",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+}
+CHUNK = 1 << 20
+
+
+class MissingObjectError(PermanentError):
+    """An object that should be there is not."""
+
+
+class StorageRefusedError(PermanentError):
+    """S3 does not accept the credentials, or has no such bucket."""
+
+
+class StorageUnavailableError(Exception):
+    """S3 does not answer, or not well; a later try may succeed."""
+
+
+@dataclass(frozen=True)
+class S3Object:
+    """An object; `etag` without quotes, `last_modified` in whole seconds (a listing may say more,
+    a look at the object itself never does)."""
+
+    bucket: str
+    key: str
+    etag: str
+    size: int
+    last_modified: datetime
+
+    @property
+    def uri(self) -> str:
+        """`s3://bucket/key`."""
+        return f"s3://{self.bucket}/{self.key}"
+
+
+@dataclass(frozen=True)
+class EmbeddedServer:
+    """Where the embedded S3 server of a SCRIBE_HOME is, and its credentials."""
+
+    port: int
+    access_key: str
+    secret_key: str
+
+    @property
+    def endpoint_url(self) -> str:
+        """Loopback only."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @staticmethod
+    def file(home: Path) -> Path:
+        """The file that remembers it, readable by its owner alone."""
+        return home / "s3" / "server.json"
+
+    @classmethod
+    def read(cls, home: Path) -> "EmbeddedServer | None":
+        """What the file says; None before the first start."""
+        try:
+            return cls(**json.loads(cls.file(home).read_text()))
+        except FileNotFoundError:
+            return None
+
+    def write(self, home: Path) -> None:
+        """Remember it, whole or not at all."""
+        file = self.file(home)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = file.with_suffix(f".{os.getpid()}")
+        with os.fdopen(
+            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
+        ) as out:
+            json.dump(asdict(self), out)
+        temporary.replace(file)
+
+
+@lru_cache(maxsize=8)
+def _client(endpoint_url: str | None, access_key: str | None, secret_key: str | None) -> "S3Client":
+    """A thread-safe client for each place."""
+    config = Config(
+        signature_version="s3v4",
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"mode": "standard", "max_attempts": 4},
+        s3={"addressing_style": "path" if endpoint_url else "auto"},
+        # Older MinIO and rclone know none of the checksums that boto3 sends and expects by default.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    session = boto3.Session()
+    return session.client(
+        "s3",
+        endpoint_url=endpoint_url,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        region_name=session.region_name or "us-east-1",
+        config=config,
+    )
+
+
+class S3Storage(S3Resource):
+    """`dagster_aws.s3.S3Resource` that finds Scribe's server and says clearly what is wrong.
+
+    Credentials are read from the environment (or the embedded server's file) when they are used,
+    and are no part of the configuration, which Dagster shows in its UI.
+    """
+
+    home: str
+    uploads_bucket: str
+    processed_bucket: str
+    identity_bucket: str
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "S3Storage":
+        """The resource for an installation."""
+        return cls(
+            endpoint_url=settings.endpoint_url,
+            home=str(settings.home),
+            uploads_bucket=settings.uploads_bucket,
+            processed_bucket=settings.processed_bucket,
+            identity_bucket=settings.identity_bucket,
+        )
+
+    def get_client(self) -> "S3Client":
+        """The boto3 client.
+
+        Raises:
+            StorageRefusedError: no credentials, or no embedded server to talk to.
+        """
+        settings = Settings.load()
+        if settings.embedded_s3:
+            server = EmbeddedServer.read(Path(self.home))
+            if server is None:
+                raise StorageRefusedError(
+                    f"there is no embedded S3 server in {self.home} yet; start it with "
+                    "'make up' or 'scribe up', or set MINIO_ENDPOINT"
+                )
+            return _client(server.endpoint_url, server.access_key, server.secret_key)
+        try:
+            return _client(
+                settings.endpoint_url,
+                settings.minio_access_key or None,
+                settings.minio_secret_key.get_secret_value() or None,
+            )
+        except ProfileNotFound as error:
+            raise StorageRefusedError(f"{error}; check AWS_PROFILE") from error
+
+    def objects(self, bucket: str, prefix: str = "") -> Iterator[S3Object]:
+        """All objects under a prefix, in the order of their keys."""
+        with _explained(bucket, prefix):
+            pages = self.get_client().get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=bucket, Prefix=prefix):
+                for item in page.get("Contents", []):
+                    yield S3Object(
+                        bucket,
+                        item["Key"],
+                        item["ETag"].strip('"'),
+                        item["Size"],
+                        item["LastModified"].replace(microsecond=0),
+                    )
+
+    def head(self, bucket: str, key: str) -> S3Object:
+        """An object without its content.
+
+        Raises:
+            MissingObjectError: it is not there.
+        """
+        with _explained(bucket, key):
+            found = self.get_client().head_object(Bucket=bucket, Key=key)
+            return _described(bucket, key, found)
+
+    def exists(self, bucket: str, key: str) -> bool:
+        """Whether an object is there."""
+        try:
+            self.head(bucket, key)
+        except MissingObjectError:
+            return False
+        return True
+
+    def read(self, bucket: str, key: str) -> bytes:
+        """The content of a small object.
+
+        Raises:
+            MissingObjectError: it is not there.
+        """
+        with _explained(bucket, key):
+            return self.get_client().get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def write(self, bucket: str, key: str, content: str | bytes, content_type: str) -> str:
+        """Write a small object, whole or not at all, and return its URI."""
+        body = content.encode() if isinstance(content, str) else content
+        with _explained(bucket, key):
+            self.get_client().put_object(
+                Bucket=bucket, Key=key, Body=body, ContentType=content_type
+            )
+        return f"s3://{bucket}/{key}"
+
+    def download(self, bucket: str, key: str, target: Path) -> S3Object:
+        """Stream an object into a file, and say which version of it that was."""
+        with _explained(bucket, key):
+            found = self.get_client().get_object(Bucket=bucket, Key=key)
+            with target.open("wb") as file:
+                for chunk in found["Body"].iter_chunks(CHUNK):
+                    file.write(chunk)
+            return _described(bucket, key, found)
+
+    def upload(self, source: Path, bucket: str, key: str, content_type: str) -> str:
+        """Stream a file into an object, in parts where it is large, and return its URI."""
+        with source.open("rb") as file:
+            return self.upload_stream(file, bucket, key, content_type)
+
+    def upload_stream(
+        self, stream: BinaryIO, bucket: str, key: str, content_type: str, callback: Any = None
+    ) -> str:
+        """As `upload`; `callback` is told of every so many bytes sent."""
+        with _explained(bucket, key):
+            self.get_client().upload_fileobj(
+                stream, bucket, key, ExtraArgs={"ContentType": content_type}, Callback=callback
+            )
+        return f"s3://{bucket}/{key}"
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Delete an object, if it is there."""
+        with _explained(bucket, key):
+            self.get_client().delete_object(Bucket=bucket, Key=key)
+
+    def ensure_buckets(self) -> list[str]:
+        """Create those of the three buckets that are missing, and return their names."""
+        created = []
+        for bucket in (self.uploads_bucket, self.processed_bucket, self.identity_bucket):
+            client = self.get_client()
+            try:
+                with _explained(bucket, ""):
+                    client.head_bucket(Bucket=bucket)
+            except MissingObjectError:
+                with _explained(bucket, ""):
+                    region = client.meta.region_name
+                    if self.endpoint_url is None and region != "us-east-1":
+                        client.create_bucket(
+                            Bucket=bucket,
+                            CreateBucketConfiguration={"LocationConstraint": region},  # type: ignore[typeddict-item]
+                        )
+                    else:
+                        client.create_bucket(Bucket=bucket)
+                created.append(bucket)
+        return created
+
+
+def _described(bucket: str, key: str, found: Any) -> S3Object:
+    return S3Object(
+        bucket,
+        key,
+        found["ETag"].strip('"'),
+        found["ContentLength"],
+        found["LastModified"].replace(microsecond=0),
+    )
+
+
+@contextmanager
+def _explained(bucket: str, key: str) -> Iterator[None]:
+    """Turn what boto3 says into what happened, where, and what to do."""
+    where = f"s3://{bucket}/{key}" if key else f"bucket {bucket}"
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if code in {"404", "NoSuchKey", "NotFound"}:
+            raise MissingObjectError(f"{where} does not exist") from error
+        if code == "NoSuchBucket":
+            raise StorageRefusedError(
+                f"bucket {bucket} does not exist; create it or correct its SCRIBE_…_BUCKET variable"
+            ) from error
+        if code in REFUSED:
+            raise StorageRefusedError(
+                f"S3 refuses access to {where} ({code}); check MINIO_ACCESS_KEY, "
+                "MINIO_SECRET_KEY and the rights of that account"
+            ) from error
+        raise StorageUnavailableError(f"S3 failed at {where}: {error}") from error
+    except NoCredentialsError as error:
+        raise StorageRefusedError(
+            "there are no S3 credentials; set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, "
+            "or the AWS variables or profile"
+        ) from error
+    except (HTTPClientError, IncompleteReadError, OSError) as error:
+        raise StorageUnavailableError(
+            f"S3 does not answer ({error.__class__.__name__} at {where}); is it running? "
+            "The embedded server runs while 'scribe up' does, others are at MINIO_ENDPOINT"
+        ) from error
+    except BotoCoreError as error:
+        raise StorageUnavailableError(f"S3 failed at {where}: {error}") from error

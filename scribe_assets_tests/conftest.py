@@ -1,0 +1,99 @@
+"""What tests share: an environment of their own, S3 servers, the sample recording."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scribe_assets.local.demo import sample
+from scribe_assets.local.processes import stop
+from scribe_assets.local.s3_server import start_s3_server
+from scribe_assets.settings import Settings
+from scribe_assets.storage.s3 import S3Storage
+
+OURS = ("SCRIBE_", "MINIO_", "AWS_", "DAGSTER_")
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the settings of the machine it runs on."""
+    for name in [*os.environ]:
+        if name.startswith(OURS) or name == "HF_TOKEN":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+
+
+@pytest.fixture(scope="session")
+def sample_recording() -> Path:
+    """30 s of a telephone call between two people, from pyannote.audio's package."""
+    return sample()
+
+
+@pytest.fixture(scope="session")
+def embedded_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A SCRIBE_HOME with the embedded S3 server running."""
+    home = tmp_path_factory.mktemp("home")
+    process, _ = start_s3_server(home, wanted_port=19000)
+    try:
+        yield home
+    finally:
+        stop([process])
+
+
+@pytest.fixture(scope="session")
+def moto_endpoint() -> Iterator[str]:
+    """A second S3 implementation over HTTP: moto's server."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+@pytest.fixture(params=["embedded", "moto"])
+def storage(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[S3Storage]:
+    """Empty buckets of a test's own, on each S3 server."""
+    yield from _buckets(request, monkeypatch, tmp_path, request.param)
+
+
+@pytest.fixture
+def embedded_storage(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[S3Storage]:
+    """Empty buckets of a test's own, on the embedded server."""
+    yield from _buckets(request, monkeypatch, tmp_path, "embedded")
+
+
+def _buckets(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: str
+) -> Iterator[S3Storage]:
+    if server == "embedded":
+        monkeypatch.setenv("SCRIBE_HOME", str(request.getfixturevalue("embedded_home")))
+    else:
+        monkeypatch.setenv("SCRIBE_HOME", str(tmp_path))
+        monkeypatch.setenv("MINIO_ENDPOINT", request.getfixturevalue("moto_endpoint"))
+        monkeypatch.setenv("MINIO_ACCESS_KEY", "test")
+        monkeypatch.setenv("MINIO_SECRET_KEY", "test")
+    for variable, name in (
+        ("SCRIBE_UPLOADS_BUCKET", "up"),
+        ("SCRIBE_PROCESSED_BUCKET", "done"),
+        ("SCRIBE_IDENTITY_BUCKET", "bank"),
+    ):
+        monkeypatch.setenv(variable, f"{name}-{os.urandom(4).hex()}")
+    made = S3Storage.from_settings(Settings.load())
+    made.ensure_buckets()
+    yield made
+    client = made.get_client()
+    for bucket in (made.uploads_bucket, made.processed_bucket, made.identity_bucket):
+        for item in made.objects(bucket):
+            made.delete(bucket, item.key)
+        client.delete_bucket(Bucket=bucket)

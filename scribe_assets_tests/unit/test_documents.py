@@ -1,0 +1,49 @@
+"""The documents, their schemas, and what is wrong with a wrong one."""
+
+from pathlib import Path
+
+import pytest
+
+from scribe_assets.artifacts.documents import DocumentError, Options, Profile
+from scribe_assets.artifacts.schemas import schemas
+from scribe_assets_tests.unit.results import RESULT
+
+SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
+
+
+def test_published_schemas_are_those_of_the_code() -> None:
+    published = {file.name: file.read_text() for file in SCHEMAS.glob("*.json")}
+    assert published == schemas(), "run 'make schemas'"
+
+
+def test_a_document_survives_its_json() -> None:
+    assert type(RESULT).from_json(RESULT.to_json(), "result.json") == RESULT
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "Invalid JSON"),
+        ('{"num_speakers": 0}', "num_speakers"),
+        ('{"speakers": 2}', "speakers"),
+        ('{"min_speakers": 3, "max_speakers": 2}', "min_speakers 3 is more than max_speakers 2"),
+        ('{"language": "klingon"}', "language"),
+    ],
+)
+def test_wrong_options_are_one_sentence(text: str, says: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        Options.from_json(text, "a.wav.scribe.json")
+    assert str(caught.value).startswith("a.wav.scribe.json is not as expected: ")
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_options_are_generous() -> None:
+    options = Options.from_json(
+        '{"language": "fr-FR", "hotwords": ["Anne", "Zoé"], "job_id": 7}', ""
+    )
+    assert (options.language, options.hotwords, options.job_id) == ("fr", "Anne, Zoé", "7")
+
+
+def test_a_profile_may_say_more() -> None:
+    assert Profile.from_json('{"name": "Anne", "team": "son"}', "").name == "Anne"

@@ -1,0 +1,93 @@
+"""The readable forms."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+from scribe_assets.artifacts.formats import FORMATS
+from scribe_assets_tests.unit.results import RESULT, segment
+
+EMPTY = RESULT.model_copy(update={"segments": [], "speakers": []})
+
+
+def render(name: str) -> str:
+    return FORMATS[name].render(RESULT)
+
+
+def test_srt() -> None:
+    assert render("srt") == (
+        "1\n00:00:01,500 --> 00:00:03,000\nAnne B.: Hello, *R&D* <people>!\n\n"
+        "2\n01:00:00,000 --> 01:00:01,500\nSPEAKER_01: Bonjour à tous.\n\n"
+    )
+
+
+def test_vtt() -> None:
+    assert render("vtt") == (
+        "WEBVTT\n\n"
+        "00:00:01.500 --> 00:00:03.000\n<v Anne B.>Hello, *R&amp;D* &lt;people&gt;!\n\n"
+        "01:00:00.000 --> 01:00:01.500\n<v SPEAKER_01>Bonjour à tous.\n\n"
+    )
+
+
+def test_rttm_names_the_person_without_spaces() -> None:
+    assert render("rttm").splitlines() == [
+        "SPEAKER meeting-mp4-abc 1 1.500 1.500 <NA> <NA> anne-b <NA> <NA>",
+        "SPEAKER meeting-mp4-abc 1 3600.000 1.500 <NA> <NA> SPEAKER_01 <NA> <NA>",
+    ]
+
+
+def test_seglst() -> None:
+    first = json.loads(render("seglst"))[0]
+    assert first == {
+        "session_id": "meeting-mp4-abc",
+        "start_time": 1.5,
+        "end_time": 3.0,
+        "speaker": "anne-b",
+        "words": "Hello, *R&D* <people>!",
+    }
+
+
+def test_markdown_escapes_what_is_said() -> None:
+    text = render("md")
+    assert text.startswith("# default/meeting\\_1.mp4\n")
+    assert "**Anne B.** · 0:01" in text
+    assert "Hello, \\*R&D\\* \\<people\\>!" in text
+    assert "**SPEAKER\\_01** · 1:00:00" in text
+
+
+def test_html_is_whole_and_escaped() -> None:
+    opened: list[str] = []
+
+    class Balance(HTMLParser):
+        def handle_starttag(self, tag: str, _attrs: list) -> None:
+            if tag not in ("meta", "!doctype"):
+                opened.append(tag)
+
+        def handle_endtag(self, tag: str) -> None:
+            assert opened.pop() == tag
+
+    page = render("html")
+    Balance().feed(page)
+    assert opened == []
+    assert "&lt;people&gt;" in page
+    assert "Anne B." in page
+    assert not re.search(r"https?://", page), "the page loads nothing from elsewhere"
+
+
+def test_long_segments_become_readable_cues() -> None:
+    words = [f"word{i}" for i in range(100)]
+    long = RESULT.model_copy(update={"segments": [segment(0, "SPEAKER_00", *words, step=0.3)]})
+    blocks = FORMATS["srt"].render(long).strip().split("\n\n")
+    texts = [block.splitlines()[2].removeprefix("Anne B.: ") for block in blocks]
+    assert len(blocks) > 3
+    assert max(map(len, texts)) <= 84
+    assert " ".join(texts).split() == words
+
+
+def test_no_speech_renders_in_every_form() -> None:
+    rendered = {name: form.render(EMPTY) for name, form in FORMATS.items()}
+    assert rendered["srt"] == rendered["rttm"] == ""
+    assert rendered["vtt"] == "WEBVTT\n\n"
+    assert json.loads(rendered["seglst"]) == []
+    assert "No speech" in rendered["md"]
+    assert "No speech" in rendered["html"]

@@ -1,0 +1,93 @@
+"""Settings: defaults, and one clear line for each wrong value."""
+
+from pathlib import Path
+
+import pytest
+
+from scribe_assets.settings import Settings, SettingsError
+
+
+def test_defaults_need_nothing() -> None:
+    settings = Settings.load()
+    assert settings.embedded_s3
+    assert settings.endpoint_url is None
+    assert settings.home == Path(".scribe").absolute()
+    assert settings.uploads_bucket == "uploads"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "accepts"),
+    [
+        ("SCRIBE_DEVICE", "gpu", "auto, cpu, cuda or cuda:N"),
+        ("SCRIBE_UI_PORT", "http", "integer"),
+        ("SCRIBE_S3_PORT", "70000", "65535"),
+        ("SCRIBE_VRAM_BUDGET_GB", "0", "greater than 0"),
+        ("MINIO_ENDPOINT", "not a host", "host:port"),
+        ("SCRIBE_UPLOADS_BUCKET", "Up", "bucket name"),
+        ("SCRIBE_HOME", __file__, "folder"),
+    ],
+)
+def test_a_wrong_value_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, accepts: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as caught:
+        Settings.load()
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(f"{variable}: ")
+    assert accepts in lines[0]
+
+
+def test_every_wrong_value_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCRIBE_DEVICE", "gpu")
+    monkeypatch.setenv("SCRIBE_UI_PORT", "0")
+    with pytest.raises(SettingsError) as caught:
+        Settings.load()
+    assert {line.partition(":")[0] for line in str(caught.value).splitlines()} == {
+        "SCRIBE_DEVICE",
+        "SCRIBE_UI_PORT",
+    }
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINIO_ACCESS_KEY", "me")
+    monkeypatch.setenv("MINIO_SECRET_KEY", "hush-hush")
+    monkeypatch.setenv("HF_TOKEN", "hf_hush")
+    assert "hush" not in repr(Settings.load())
+    monkeypatch.setenv("SCRIBE_DEVICE", "gpu")
+    with pytest.raises(SettingsError) as caught:
+        Settings.load()
+    assert "hush" not in str(caught.value)
+
+
+def test_half_a_credential_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINIO_ACCESS_KEY", "me")
+    with pytest.raises(SettingsError, match="MINIO_SECRET_KEY"):
+        Settings.load()
+
+
+def test_two_buckets_must_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCRIBE_PROCESSED_BUCKET", "uploads")
+    with pytest.raises(SettingsError, match="three different buckets"):
+        Settings.load()
+
+
+@pytest.mark.parametrize(
+    ("value", "url"),
+    [
+        ("minio:9000", "http://minio:9000"),
+        ("https://s3.example.org/", "https://s3.example.org"),
+        ("aws", None),
+    ],
+)
+def test_endpoint_forms(monkeypatch: pytest.MonkeyPatch, value: str, url: str | None) -> None:
+    monkeypatch.setenv("MINIO_ENDPOINT", value)
+    settings = Settings.load()
+    assert settings.endpoint_url == url
+    assert not settings.embedded_s3
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCRIBE_DEVICE", "")
+    assert Settings.load().device == "auto"
