@@ -294,7 +294,7 @@ def status(
     objects = [
         item
         for item in storage.objects(storage.processed_bucket, prefix)
-        if item.key.endswith("/status.json")
+        if item.key.endswith(f"/{Status.file_name}")
     ]
     objects.sort(key=lambda item: item.last_modified, reverse=True)
     table = Table("state", "upload", "step", "updated", box=None)
@@ -364,9 +364,10 @@ def _resolve(storage: S3Storage, key: str, user: str) -> RecordingRef:
         if read_status(storage, ref):
             return ref
     for item in storage.objects(storage.processed_bucket, f"{user}/" if user else ""):
-        ref = RecordingRef(*item.key.rsplit("/", 2)[:2]) if item.key.count("/") >= 2 else None
-        if ref and key in (ref.recording_id, ref.partition_key):
-            return ref
+        if item.key.endswith(f"/{Status.file_name}"):
+            found = RecordingRef(*item.key.rsplit("/", 2)[:2])
+            if key in (found.recording_id, found.partition_key):
+                return found
     for upload_key in uploads:
         if storage.exists(storage.uploads_bucket, upload_key):
             raise UsageError(f"{upload_key} is uploaded and not yet seen; is 'scribe up' running?")

@@ -1,8 +1,9 @@
 """The map of the house: everything Dagster sees is put together here."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from dagster import Definitions, define_asset_job, in_process_executor
+from dagster import AssetsDefinition, Definitions, define_asset_job, in_process_executor
 
 from scribe_assets.assets.converted_audio import converted_audio
 from scribe_assets.assets.diarization import diarization
@@ -22,11 +23,14 @@ from scribe_assets.storage.s3 import S3Storage
 STAGES = [converted_audio, diarization, speaker_identities, transcript, fused_result]
 
 
-def build_definitions(settings: Settings, **resources: Any) -> Definitions:
+def build_definitions(
+    settings: Settings, stages: Sequence[AssetsDefinition] = STAGES, **resources: Any
+) -> Definitions:
     """Put the parts together.
 
     Args:
         settings: of this installation.
+        stages: the assets of a recording, all of which its run materialises.
         resources: by name, instead of those made here.
     """
     storage = S3Storage.from_settings(settings)
@@ -40,12 +44,12 @@ def build_definitions(settings: Settings, **resources: Any) -> Definitions:
     )
     job = define_asset_job(
         "transcribe_recording",
-        selection=STAGES,
+        selection=list(stages),
         partitions_def=recordings,
         description="All stages of one recording, from the upload to the result.",
     )
     return Definitions(
-        assets=[uploads, identity_bank, *STAGES],
+        assets=[uploads, identity_bank, *stages],
         asset_checks=CHECKS,
         jobs=[job],
         sensors=[uploads_sensor(job), *OUTCOME_SENSORS],

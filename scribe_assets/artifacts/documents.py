@@ -4,7 +4,7 @@ All times are seconds from the start of the recording with three decimals.
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -29,7 +29,9 @@ class DocumentError(PermanentError):
 
 
 class Document(BaseModel):
-    """A JSON document in S3."""
+    """A JSON document in S3, or a part of one; `file_name` is how its file is called."""
+
+    file_name: ClassVar[str] = ""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -106,6 +108,7 @@ class Source(Document):
 class Recording(Document):
     """recording.json: the upload, what is in it, and how to treat it."""
 
+    file_name = "recording.json"
     schema_version: Literal[1] = 1
     recording_id: str
     user_id: str
@@ -119,6 +122,7 @@ class Recording(Document):
 class Diarization(Document):
     """diarization.json: who speaks when, without names."""
 
+    file_name = "diarization.json"
     schema_version: Literal[1] = 1
     recording_id: str
     model: str
@@ -130,6 +134,7 @@ class Diarization(Document):
 class SpeakerIdentities(Document):
     """speaker_identities.json: which label is whom, and why."""
 
+    file_name = "speaker_identities.json"
     schema_version: Literal[1] = 1
     recording_id: str
     model: str
@@ -141,6 +146,7 @@ class SpeakerIdentities(Document):
 class Transcript(Document):
     """transcript.json: what is said, without speakers."""
 
+    file_name = "transcript.json"
     schema_version: Literal[1] = 1
     recording_id: str
     model: str
@@ -170,6 +176,7 @@ class Speaker(Document):
 class Result(Document):
     """result.json: who said what when."""
 
+    file_name = "result.json"
     schema_version: Literal[1] = 1
     recording_id: str
     user_id: str
@@ -201,6 +208,7 @@ State = Literal["queued", "running", "succeeded", "failed"]
 class Status(Document):
     """status.json: how far a recording is. `error` is a sentence for a person."""
 
+    file_name = "status.json"
     schema_version: Literal[1] = 1
     recording_id: str
     user_id: str
@@ -223,13 +231,11 @@ class Profile(Document):
 
 
 DOCUMENTS: dict[str, type[Document]] = {
-    "recording": Recording,
-    "diarization": Diarization,
-    "speaker_identities": SpeakerIdentities,
-    "transcript": Transcript,
-    "result": Result,
-    "status": Status,
+    **{
+        document.file_name.removesuffix(".json"): document
+        for document in (Recording, Diarization, SpeakerIdentities, Transcript, Result, Status)
+    },
     "options": Options,
     "profile": Profile,
 }
-"""Every document by the name of its file and of its schema."""
+"""Every document Scribe reads or writes, by the name of its schema."""

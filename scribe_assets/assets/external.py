@@ -8,12 +8,12 @@ uploads = AssetSpec(
     "uploads",
     description="Audio and video in the uploads bucket, one recording an object.",
     partitions_def=recordings,
-    group_name="sources",
+    group_name="recording",
     kinds={"s3"},
 )
 identity_bank = AssetSpec(
     "identity_bank",
     description="Enrolled people: a folder with a profile and voice samples for each.",
-    group_name="sources",
+    group_name="recording",
     kinds={"s3"},
 )

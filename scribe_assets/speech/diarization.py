@@ -12,7 +12,6 @@ from scribe_assets.speech.audio import SAMPLE_RATE, Progress
 
 if TYPE_CHECKING:
     from pyannote.audio import Pipeline
-    from pyannote.audio.pipelines.speaker_diarization import DiarizeOutput
     from pyannote.core import Annotation
 
     from scribe_assets.speech.networks import WeSpeakerEmbedding
@@ -66,12 +65,12 @@ def default_pipeline(
         device: `cpu`, `cuda` or `cuda:N`.
     """
     import torch
-    from pyannote.audio import Model
     from pyannote.audio.core.plda import PLDA
     from pyannote.audio.pipelines import SpeakerDiarization
+    from pyannote.audio.pipelines.utils import get_model
 
     pipeline = SpeakerDiarization(
-        segmentation=Model.from_pretrained(segmentation),
+        segmentation=get_model(str(segmentation)),
         embedding=embedding,
         # It insists on a PLDA object, which only VBx clustering uses.
         plda=PLDA.__new__(PLDA),
@@ -138,7 +137,7 @@ def diarize(
             first, last = STAGES[stage]
             progress(first + (last - first) * completed / total)
 
-    output: DiarizeOutput = pipeline(
+    output: Any = pipeline(
         {
             "waveform": torch.from_numpy(waveform)[None],
             "sample_rate": SAMPLE_RATE,

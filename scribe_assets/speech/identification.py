@@ -169,28 +169,28 @@ def identify(
     identities = []
     for voice in voices:
         scores = ranked[voice.label]
-        score, person = scores[0] if scores else (None, None)
-        second_score, second = scores[1] if len(scores) > 1 else (None, None)
-        accepted = None
+        nearest = scores[0] if scores else None
+        second = scores[1] if len(scores) > 1 else None
+        accepted: Voiceprint | None = None
         if voice.embedding is None:
             reason = f"too little speech: {voice.alone_seconds:.1f} s"
-        elif person is None or score is None:
+        elif nearest is None:
             reason = "nobody is enrolled"
-        elif score < threshold:
-            reason = f"below threshold: {person.person_id} {score:.2f} < {threshold:.2f}"
-        elif nearest_label[person.person_id] != voice.label:
-            reason = f"{person.person_id} is nearer to {nearest_label[person.person_id]}"
+        elif nearest[0] < threshold:
+            reason = f"below threshold: {nearest[1].person_id} {nearest[0]:.2f} < {threshold:.2f}"
+        elif nearest_label[nearest[1].person_id] != voice.label:
+            reason = f"{nearest[1].person_id} is nearer to {nearest_label[nearest[1].person_id]}"
         else:
-            accepted = person
-            reason = f"above threshold: {score:.2f} >= {threshold:.2f}"
+            accepted = nearest[1]
+            reason = f"above threshold: {nearest[0]:.2f} >= {threshold:.2f}"
         identities.append(
             Identity(
                 label=voice.label,
                 person_id=accepted.person_id if accepted else None,
                 name=accepted.name if accepted else None,
-                score=None if score is None else round(score, 3),
-                runner_up=second.person_id if second else None,
-                runner_up_score=None if second_score is None else round(second_score, 3),
+                score=round(nearest[0], 3) if nearest else None,
+                runner_up=second[1].person_id if second else None,
+                runner_up_score=round(second[0], 3) if second else None,
                 speech_seconds=round(voice.speech_seconds, 3),
                 decision="identified" if accepted else "unknown",
                 reason=reason,

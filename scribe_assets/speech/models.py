@@ -194,8 +194,8 @@ class ModelRegistry:
     def _use(self, stage: str, load: Callable[[str], T]) -> Iterator[T]:
         if self.loaded:
             raise RuntimeError(f"{stage} is asked for while {self.loaded} is still in use")
-        # Scribe phones nobody; pyannote.audio would report each use.
-        os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
+        # Scribe reports to nobody; these two would.
+        os.environ.update(PYANNOTE_METRICS_ENABLED="0", HF_HUB_DISABLE_TELEMETRY="1")
         model = load(resolve_device(self.device))
         self.loaded = stage
         try:

@@ -100,7 +100,9 @@ class WeSpeakerEmbedding(Model):
             use_energy=False,
         )
 
-    def forward(self, waveforms: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(  # type: ignore[override]
+        self, waveforms: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Embed the speech of one speaker in each waveform.
 
         Args:

@@ -15,15 +15,13 @@ from dagster import (
     ResourceDependency,
 )
 
-from scribe_assets.artifacts.documents import DOCUMENTS, Diarization, Document, Recording, Result
+from scribe_assets.artifacts.documents import Diarization, Document, Recording, Result
 from scribe_assets.artifacts.formats import FORMATS, rttm
 from scribe_assets.failures import permanent_failures
 from scribe_assets.partitions import RecordingRef
 from scribe_assets.storage.layout import AUDIO, processed_key
 from scribe_assets.storage.recordings import ConvertedAudio, read_document
 from scribe_assets.storage.s3 import MissingObjectError, S3Storage
-
-NAMES = {document: name for name, document in DOCUMENTS.items()}
 
 
 def readable_forms(document: Document) -> list[tuple[str, str, str]]:
@@ -53,7 +51,7 @@ class DocumentIOManager(ConfigurableIOManager):
                 self.storage.write(bucket, processed_key(ref, name), content, content_type)
             uri = self.storage.write(
                 bucket,
-                processed_key(ref, f"{NAMES[type(obj)]}.json"),
+                processed_key(ref, obj.file_name),
                 obj.to_json(),
                 "application/json",
             )
@@ -62,7 +60,7 @@ class DocumentIOManager(ConfigurableIOManager):
     def load_input(self, context: InputContext) -> Any:
         """Read and check the document; which one, the input's type says."""
         kind = context.dagster_type.typing_type
-        return load(context, lambda ref: read_document(self.storage, ref, kind, NAMES[kind]))
+        return load(context, lambda ref: read_document(self.storage, ref, kind))
 
 
 class AudioIOManager(ConfigurableIOManager):
@@ -80,7 +78,7 @@ class AudioIOManager(ConfigurableIOManager):
             uri = self.storage.upload(obj.file, bucket, processed_key(ref, AUDIO), "audio/flac")
             self.storage.write(
                 bucket,
-                processed_key(ref, "recording.json"),
+                processed_key(ref, Recording.file_name),
                 obj.recording.to_json(),
                 "application/json",
             )
@@ -90,7 +88,7 @@ class AudioIOManager(ConfigurableIOManager):
         """Read the facts; the audio is fetched when somebody asks for it."""
 
         def read(ref: RecordingRef) -> ConvertedAudio:
-            recording = read_document(self.storage, ref, Recording, "recording")
+            recording = read_document(self.storage, ref, Recording)
             key = processed_key(ref, AUDIO)
             bucket = self.storage.processed_bucket
             return ConvertedAudio(

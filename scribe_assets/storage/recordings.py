@@ -89,20 +89,20 @@ def read_options(storage: S3Storage, upload_key: str) -> Options:
     return Options.from_json(text, key)
 
 
-def read_document(storage: S3Storage, ref: RecordingRef, kind: type[D], name: str) -> D:
+def read_document(storage: S3Storage, ref: RecordingRef, kind: type[D]) -> D:
     """A document of a recording.
 
     Raises:
         MissingObjectError: it has not been made yet.
     """
-    key = processed_key(ref, f"{name}.json")
+    key = processed_key(ref, kind.file_name)
     return kind.from_json(storage.read(storage.processed_bucket, key), key)
 
 
 def read_status(storage: S3Storage, ref: RecordingRef) -> Status | None:
     """How far a recording is; None where Scribe has not seen it."""
     try:
-        return read_document(storage, ref, Status, "status")
+        return read_document(storage, ref, Status)
     except MissingObjectError:
         return None
 
@@ -113,7 +113,7 @@ def write_status(storage: S3Storage, status: Status) -> Status:
     ref = RecordingRef(status.user_id, status.recording_id)
     storage.write(
         storage.processed_bucket,
-        processed_key(ref, "status.json"),
+        processed_key(ref, Status.file_name),
         status.to_json(),
         "application/json",
     )

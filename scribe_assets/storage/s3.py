@@ -15,10 +15,12 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    EndpointConnectionError,
     HTTPClientError,
     IncompleteReadError,
     NoCredentialsError,
     ProfileNotFound,
+    ResponseStreamingError,
 )
 from dagster_aws.s3 import S3Resource
 
@@ -37,6 +39,7 @@ REFUSED = {
     "SignatureDoesNotMatch",
 }
 CHUNK = 1 << 20
+READ_ATTEMPTS = 5
 
 
 class MissingObjectError(PermanentError):
@@ -49,6 +52,10 @@ class StorageRefusedError(PermanentError):
 
 class StorageUnavailableError(Exception):
     """S3 does not answer, or not well; a later try may succeed."""
+
+
+class BrokenOffError(StorageUnavailableError):
+    """An object came only in part: the connection broke, or the object was just then replaced."""
 
 
 @dataclass(frozen=True)
@@ -215,8 +222,147 @@ class S3Storage(S3Resource):
         Raises:
             MissingObjectError: it is not there.
         """
+        for _ in range(READ_ATTEMPTS - 1):
+            try:
+                return self._read(bucket, key)
+            except BrokenOffError:
+                continue
+        return self._read(bucket, key)
+
+    def _read(self, bucket: str, key: str) -> bytes:
         with _explained(bucket, key):
             return self.get_client().get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def write(self, home: Path) -> None:
+        """Remember it, whole or not at all."""
+        file = self.file(home)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = file.with_suffix(f".{os.getpid()}")
+        with os.fdopen(
+            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
+        ) as out:
+            json.dump(asdict(self), out)
+        temporary.replace(file)
+
+
+@lru_cache(maxsize=8)
+def _client(endpoint_url: str | None, access_key: str | None, secret_key: str | None) -> "S3Client":
+    """A thread-safe client for each place."""
+    config = Config(
+        signature_version="s3v4",
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"mode": "standard", "max_attempts": 4},
+        s3={"addressing_style": "path" if endpoint_url else "auto"},
+        # Older MinIO and rclone know none of the checksums that boto3 sends and expects by default.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    session = boto3.Session()
+    return session.client(
+        "s3",
+        endpoint_url=endpoint_url,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        region_name=session.region_name or "us-east-1",
+        config=config,
+    )
+
+
+class S3Storage(S3Resource):
+    """`dagster_aws.s3.S3Resource` that finds Scribe's server and says clearly what is wrong.
+
+    Credentials are read from the environment (or the embedded server's file) when they are used,
+    and are no part of the configuration, which Dagster shows in its UI.
+    """
+
+    home: str
+    uploads_bucket: str
+    processed_bucket: str
+    identity_bucket: str
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "S3Storage":
+        """The resource for an installation."""
+        return cls(
+            endpoint_url=settings.endpoint_url,
+            home=str(settings.home),
+            uploads_bucket=settings.uploads_bucket,
+            processed_bucket=settings.processed_bucket,
+            identity_bucket=settings.identity_bucket,
+        )
+
+    def get_client(self) -> "S3Client":
+        """The boto3 client.
+
+        Raises:
+            StorageRefusedError: no credentials, or no embedded server to talk to.
+        """
+        settings = Settings.load()
+        if settings.embedded_s3:
+            server = EmbeddedServer.read(Path(self.home))
+            if server is None:
+                raise StorageRefusedError(
+                    f"there is no embedded S3 server in {self.home} yet; start it with "
+                    "'make up' or 'scribe up', or set MINIO_ENDPOINT"
+                )
+            return _client(server.endpoint_url, server.access_key, server.secret_key)
+        try:
+            return _client(
+                settings.endpoint_url,
+                settings.minio_access_key or None,
+                settings.minio_secret_key.get_secret_value() or None,
+            )
+        except ProfileNotFound as error:
+            raise StorageRefusedError(f"{error}; check AWS_PROFILE") from error
+
+    def objects(self, bucket: str, prefix: str = "") -> Iterator[S3Object]:
+        """All objects under a prefix, in the order of their keys."""
+        with _explained(bucket, prefix):
+            pages = self.get_client().get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=bucket, Prefix=prefix):
+                for item in page.get("Contents", []):
+                    yield S3Object(
+                        bucket,
+                        item["Key"],
+                        item["ETag"].strip('"'),
+                        item["Size"],
+                        item["LastModified"].replace(microsecond=0),
+                    )
+
+    def head(self, bucket: str, key: str) -> S3Object:
+        """An object without its content.
+
+        Raises:
+            MissingObjectError: it is not there.
+        """
+        with _explained(bucket, key):
+            found = self.get_client().head_object(Bucket=bucket, Key=key)
+            return _described(bucket, key, found)
+
+    def exists(self, bucket: str, key: str) -> bool:
+        """Whether an object is there."""
+        try:
+            self.head(bucket, key)
+        except MissingObjectError:
+            return False
+        return True
+
+    def read(self, bucket: str, key: str) -> bytes:
+        """The content of a small object.
+
+        Raises:
+            MissingObjectError: it is not there.
+        """
+        for attempt in range(1, READ_ATTEMPTS + 1):
+            with _explained(bucket, key):
+                try:
+                    return self.get_client().get_object(Bucket=bucket, Key=key)["Body"].read()
+                except (IncompleteReadError, ResponseStreamingError):
+                    # The embedded server breaks off where the object is replaced meanwhile.
+                    if attempt == READ_ATTEMPTS:
+                        raise
+        raise AssertionError("unreachable")
 
     def write(self, bucket: str, key: str, content: str | bytes, content_type: str) -> str:
         """Write a small object, whole or not at all, and return its URI."""
@@ -313,7 +459,9 @@ def _explained(bucket: str, key: str) -> Iterator[None]:
             "there are no S3 credentials; set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, "
             "or the AWS variables or profile"
         ) from error
-    except (HTTPClientError, IncompleteReadError, OSError) as error:
+    except (IncompleteReadError, ResponseStreamingError) as error:
+        raise BrokenOffError(f"{where} came only in part; a later try may succeed") from error
+    except (EndpointConnectionError, HTTPClientError, OSError) as error:
         raise StorageUnavailableError(
             f"S3 does not answer ({error.__class__.__name__} at {where}); is it running? "
             "The embedded server runs while 'scribe up' does, others are at MINIO_ENDPOINT"

