@@ -60,7 +60,8 @@ class UsageError(PermanentError):
 
 def main() -> None:
     """Run the command line. A known fault is one sentence and exit code 1."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: a shell starts its background jobs with Ctrl-C ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         app(standalone_mode=False)
@@ -74,7 +75,7 @@ def main() -> None:
 
 
 def _interrupt(_number: int, _frame: Any) -> None:
-    """SIGTERM and SIGHUP end the program as Ctrl-C does."""
+    """End the program as Ctrl-C does."""
     raise KeyboardInterrupt
 
 

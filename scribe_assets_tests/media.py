@@ -10,14 +10,15 @@ import soundfile
 
 from scribe_assets.speech.audio import ffmpeg_binary
 
+# Read at import: the tests themselves see no setting of the machine.
+EVAL_DATA = Path(os.environ.get("SCRIBE_EVAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
 
 def shared_data() -> Path:
     """The evaluation recordings, which are no part of the project; skips the test without them."""
-    beside = Path(__file__).parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("SCRIBE_EVAL_DATA", beside))
-    if not folder.is_dir():
+    if not EVAL_DATA.is_dir():
         pytest.skip("the evaluation data is not here; SCRIBE_EVAL_DATA says where it is")
-    return folder
+    return EVAL_DATA
 
 
 def encode(source: Path, target: Path, **options: object) -> Path:

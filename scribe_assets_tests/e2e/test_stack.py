@@ -28,6 +28,8 @@ from scribe_assets_tests.media import make_video, silence
 pytestmark = pytest.mark.stack
 
 LIMIT_SECONDS = 240
+PICTURE = os.environ.get("SCRIBE_LINEAGE_PICTURE")
+"""Where to keep the picture of the lineage, for the docs."""
 SELECTOR = {"repositoryName": "__repository__", "repositoryLocationName": "scribe"}
 
 
@@ -247,8 +249,7 @@ def test_the_browser_shows_the_lineage(up: Running, tmp_path: Path) -> None:
         for asset in ("uploads", "identity_bank", "speaker_identities", "fused_result"):
             page.get_by_text(asset, exact=True).first.wait_for(timeout=60_000)
         page.wait_for_timeout(2000)
-        picture = Path(os.environ.get("SCRIBE_SCREENSHOT", tmp_path / "lineage.png"))
-        page.screenshot(path=picture)
+        page.screenshot(path=PICTURE or tmp_path / "lineage.png")
         browser.close()
 
 
