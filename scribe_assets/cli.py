@@ -61,17 +61,15 @@ class UsageError(PermanentError):
 def main() -> None:
     """Run the command line. A known fault is one sentence and exit code 1."""
     # SIGINT too: a shell starts its background jobs with Ctrl-C ignored.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup
+        signal.signal(signal.SIGHUP, _interrupt)
     try:
-        app(standalone_mode=False)
+        app()
     except (PermanentError, StorageUnavailableError) as error:
         log.print(f"[bold red]error:[/] {escape(str(error))}")
         sys.exit(1)
-    except typer.Abort:
-        sys.exit(130)
-    except typer.Exit as exit_:
-        sys.exit(exit_.exit_code)
 
 
 def _interrupt(_number: int, _frame: Any) -> None:
@@ -244,23 +242,30 @@ def _json(**values: Any) -> str:
 
 def _bytes_progress() -> Progress:
     return Progress(
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), console=log, transient=True
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        console=log,
+        transient=True,
     )
 
 
 def _wait(storage: S3Storage, uploads: list[S3Object]) -> list[Status]:
     """Wait until these versions of uploads have succeeded or failed."""
-    from scribe_assets.storage.recordings import read_status, to_source
+    from scribe_assets.storage.recordings import is_of, read_status
 
     ended: dict[str, Status] = {}
     with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=log
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        console=log,
     ) as progress:
         tasks = {upload.key: progress.add_task(f"{upload.key}: uploaded") for upload in uploads}
         while len(ended) < len(uploads):
             for upload in uploads:
                 status = read_status(storage, RecordingRef.from_upload_key(upload.key))
-                if upload.key in ended or status is None or status.source != to_source(upload):
+                if upload.key in ended or status is None or not is_of(upload, status.source):
                     continue
                 where = f" ({status.step})" if status.step else ""
                 progress.update(
@@ -318,7 +323,7 @@ def status(
 
 
 def _print_status(storage: S3Storage, shown: Status) -> None:
-    out.print(f"{shown.source.key}: [{STATE_STYLES[shown.state]}]{shown.state}[/]")
+    out.print(f"{escape(shown.source.key)}: [{STATE_STYLES[shown.state]}]{shown.state}[/]")
     if shown.step:
         out.print(f"  step: {shown.step}", markup=False)
     if shown.error:
@@ -362,7 +367,7 @@ def _resolve(storage: S3Storage, key: str, user: str) -> RecordingRef:
 
     uploads = [key, f"{user or DEFAULT_USER}/{key}"]
     for ref in map(RecordingRef.from_upload_key, uploads):
-        if read_status(storage, ref):
+        if user in ("", ref.user_id) and read_status(storage, ref):
             return ref
     for item in storage.objects(storage.processed_bucket, f"{user}/" if user else ""):
         if item.key.endswith(f"/{Status.file_name}"):
@@ -392,6 +397,11 @@ def enroll(
 
     if not PERSON_ID.fullmatch(person):
         raise UsageError(f"{person!r} is no person id; use letters, digits, dots, _ and -")
+    names = [file.name for file in files]
+    if len(set(names)) < len(names) or any(name.startswith(".") for name in names):
+        raise UsageError("give each sample a name of its own that does not begin with a dot")
+    if not user or "/" in user or user in (".", ".."):
+        raise UsageError(f"{user!r} is no user; a user is the first folder of an upload key")
     for file in files:
         try:
             speech = sum(end - start for start, end in speech_regions(decode(file))) / SAMPLE_RATE

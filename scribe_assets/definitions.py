@@ -13,7 +13,7 @@ from scribe_assets.assets.speaker_identities import speaker_identities
 from scribe_assets.assets.transcript import transcript
 from scribe_assets.checks import CHECKS
 from scribe_assets.partitions import recordings
-from scribe_assets.sensors.run_outcome import OUTCOME_SENSORS
+from scribe_assets.sensors.run_outcome import run_outcome_sensor
 from scribe_assets.sensors.uploads import uploads_sensor
 from scribe_assets.settings import Settings
 from scribe_assets.speech.models import ModelRegistry
@@ -52,7 +52,7 @@ def build_definitions(
         assets=[uploads, identity_bank, *stages],
         asset_checks=CHECKS,
         jobs=[job],
-        sensors=[uploads_sensor(job), *OUTCOME_SENSORS],
+        sensors=[uploads_sensor(job), run_outcome_sensor],
         resources={
             "storage": storage,
             "models": models,

@@ -13,7 +13,8 @@ AWS = "aws"
 
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
-ENDPOINT = re.compile(r"(https?://)?([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?/?")
+ENDPOINT = re.compile(r"(https?://)?([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:(?P<port>\d{1,5}))?/?")
+CREDENTIAL = re.compile(r"[^\s,\"]*")
 
 
 class SettingsError(PermanentError):
@@ -77,7 +78,10 @@ class Settings(BaseSettings):
     @field_validator("minio_endpoint")
     @classmethod
     def _endpoint_is_known(cls, value: str) -> str:
-        if value not in ("", AWS) and not ENDPOINT.fullmatch(value):
+        if value.lower() in ("", AWS):
+            return value.lower()
+        match = ENDPOINT.fullmatch(value)
+        if not match or int(match["port"] or 1) not in range(1, 65536):
             raise ValueError(
                 "must be host:port, a URL like http://minio:9000, "
                 "'aws' for Amazon S3, or empty for the embedded server"
@@ -106,6 +110,14 @@ class Settings(BaseSettings):
             raise ValueError(
                 "MINIO_ACCESS_KEY, MINIO_SECRET_KEY: set both, or neither to use "
                 "the AWS variables, profiles and roles"
+            )
+        if self.embedded_s3 and not (
+            CREDENTIAL.fullmatch(self.minio_access_key)
+            and CREDENTIAL.fullmatch(self.minio_secret_key.get_secret_value())
+        ):
+            raise ValueError(
+                "MINIO_ACCESS_KEY, MINIO_SECRET_KEY: the embedded server takes none with spaces, "
+                "commas or quotes"
             )
         buckets = [self.uploads_bucket, self.processed_bucket, self.identity_bucket]
         if len(set(buckets)) < len(buckets):

@@ -36,7 +36,7 @@ def sample_recording() -> Path:
 def embedded_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A SCRIBE_HOME with the embedded S3 server running."""
     home = tmp_path_factory.mktemp("home")
-    process, _ = start_s3_server(home, wanted_port=19000)
+    process, _ = start_s3_server(Settings(home=home, s3_port=19000))
     try:
         yield home
     finally:

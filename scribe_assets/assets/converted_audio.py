@@ -7,7 +7,7 @@ from pathlib import Path
 from dagster import AssetExecutionContext, Output, asset
 
 from scribe_assets.artifacts.documents import Recording
-from scribe_assets.assets.stage import stage
+from scribe_assets.assets.stage import report, stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.partitions import recordings
 from scribe_assets.speech import audio
@@ -15,6 +15,7 @@ from scribe_assets.storage.layout import AUDIO
 from scribe_assets.storage.recordings import (
     ConvertedAudio,
     find_upload,
+    queued_status,
     read_options,
     to_source,
 )
@@ -38,10 +39,11 @@ def converted_audio(
         stage(context, storage) as running,
         tempfile.TemporaryDirectory(prefix="scribe-") as folder,
     ):
-        upload = find_upload(storage, running.ref)
-        options = read_options(storage, upload.key)
+        found = find_upload(storage, running.ref)
+        options = read_options(storage, found.key)
         original = Path(folder) / "upload"
-        upload = storage.download(upload.bucket, upload.key, original)
+        upload = storage.download(found.bucket, found.key, original)
+        report(context, storage, queued_status(to_source(upload), options.job_id))
         media = audio.probe(original)
         flac = Path(folder) / AUDIO
         conversion = audio.convert(original, flac, running.progress)

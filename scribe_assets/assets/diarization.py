@@ -28,7 +28,7 @@ def diarization(
 ) -> Output[Diarization]:
     """Turns of every speaker with overlap, and the exclusive timeline."""
     recording = converted_audio.recording
-    with stage(context, storage) as running:
+    with stage(context, storage, recording.source, recording.options.job_id) as running:
         waveform = converted_audio.waveform()
         with models.diarizer() as pipeline:
             timeline = diarize(

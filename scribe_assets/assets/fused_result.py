@@ -40,7 +40,7 @@ def fused_result(
 ) -> Output[Result]:
     """Every word with its speaker, and every speaker with a name where it is known."""
     recording = converted_audio.recording
-    with stage(context, storage) as running:
+    with stage(context, storage, recording.source, recording.options.job_id) as running:
         segments = fuse(
             Transcription(
                 transcript.language, transcript.language_probability, transcript.segments

@@ -45,7 +45,7 @@ def speaker_identities(
 ) -> Output[SpeakerIdentities]:
     """For each label the person, or why there is none."""
     recording = converted_audio.recording
-    with stage(context, storage) as running:
+    with stage(context, storage, recording.source, recording.options.job_id) as running:
         timeline = Timeline(diarization.turns, diarization.exclusive)
         waveform = converted_audio.waveform()
         with models.embedder() as model:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 from dagster import AssetExecutionContext
 
+from scribe_assets.artifacts.documents import Source, Status
 from scribe_assets.failures import permanent_failures
 from scribe_assets.partitions import RecordingRef
 from scribe_assets.storage.recordings import (
     find_upload,
     queued_status,
     read_status,
+    to_source,
     write_status,
 )
 from scribe_assets.storage.s3 import S3Storage
@@ -47,20 +49,42 @@ class Stage:
 
 
 @contextmanager
-def stage(context: AssetExecutionContext, storage: S3Storage) -> Iterator[Stage]:
-    """Run a stage: says so in status.json, and fails once with a sentence on a permanent fault."""
+def stage(
+    context: AssetExecutionContext,
+    storage: S3Storage,
+    source: Source | None = None,
+    job_id: str | None = None,
+) -> Iterator[Stage]:
+    """Run a stage: says so in status.json, and fails once with a sentence on a permanent fault.
+
+    Args:
+        context: of the asset.
+        storage: S3.
+        source: the version of the upload that the stage works on; None: the one that is there now.
+        job_id: the client's word for the job.
+    """
     with permanent_failures():
         ref = RecordingRef.from_partition_key(context.partition_key)
-        status = read_status(storage, ref) or queued_status(find_upload(storage, ref), None)
-        write_status(
-            storage,
-            status.model_copy(
-                update={
-                    "state": "running",
-                    "run_id": context.run_id,
-                    "step": context.asset_key.to_user_string(),
-                    "error": None,
-                }
-            ),
-        )
+        status = read_status(storage, ref)
+        if source is None:
+            source = to_source(find_upload(storage, ref))
+            job_id = status.job_id if status else None
+        elif status and status.state == "queued" and status.source != source:
+            source = None  # a newer version waits, and the status is that one's
+        if source:
+            report(context, storage, queued_status(source, job_id))
         yield Stage(context, ref)
+
+
+def report(context: AssetExecutionContext, storage: S3Storage, status: Status) -> None:
+    """Write that this stage is running."""
+    write_status(
+        storage,
+        status.model_copy(
+            update={
+                "state": "running",
+                "run_id": context.run_id,
+                "step": context.asset_key.to_user_string(),
+            }
+        ),
+    )

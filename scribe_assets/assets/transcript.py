@@ -31,7 +31,7 @@ def transcript(
 ) -> Output[Transcript]:
     """Language, segments, and words with times and probabilities."""
     recording = converted_audio.recording
-    with stage(context, storage) as running:
+    with stage(context, storage, recording.source, recording.options.job_id) as running:
         waveform = converted_audio.waveform()
         with models.transcriber() as model:
             said = transcribe(

@@ -4,6 +4,7 @@ import secrets
 from pathlib import Path
 
 from scribe_assets.local.processes import Process, executable, free_port, start, wait_for_port
+from scribe_assets.settings import Settings
 from scribe_assets.storage.s3 import EmbeddedServer
 
 UNFINISHED_PATTERN = ".rclone_temp_put_*"
@@ -14,25 +15,26 @@ def data_folder(home: Path) -> Path:
     return home / "s3" / "data"
 
 
-def start_s3_server(home: Path, wanted_port: int) -> tuple[Process, EmbeddedServer]:
-    """Start the server on the loopback interface; its credentials are made at the first start.
+def start_s3_server(settings: Settings) -> tuple[Process, EmbeddedServer]:
+    """Start the server on the loopback interface, at SCRIBE_S3_PORT or the next free one.
+
+    Its credentials are those of the settings, or are made at the first start.
 
     Objects are files in `home/s3/data/BUCKET/KEY`. rclone writes each to a hidden file and renames
     it, so an object appears whole or not at all.
-
-    Args:
-        home: SCRIBE_HOME.
-        wanted_port: this, or the next free one.
     """
+    home = settings.home
     data = data_folder(home)
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     for unfinished in data.rglob(UNFINISHED_PATTERN):  # of a server that was killed
         unfinished.unlink(missing_ok=True)
     known = EmbeddedServer.read(home)
     server = EmbeddedServer(
-        port=free_port(wanted_port),
-        access_key=known.access_key if known else f"scribe{secrets.token_hex(6)}",
-        secret_key=known.secret_key if known else secrets.token_urlsafe(30),
+        port=free_port(settings.s3_port),
+        access_key=settings.minio_access_key
+        or (known.access_key if known else f"scribe{secrets.token_hex(6)}"),
+        secret_key=settings.minio_secret_key.get_secret_value()
+        or (known.secret_key if known else secrets.token_urlsafe(30)),
     )
     process = start(
         "the embedded S3 server",
@@ -40,7 +42,11 @@ def start_s3_server(home: Path, wanted_port: int) -> tuple[Process, EmbeddedServ
             executable("rclone"),
             "serve",
             "s3",
-            str(data),
+            # An ETag is an MD5, for which rclone would read every object again after each start and
+            # whenever its listing is older than minutes; `hasher` remembers it.
+            f":hasher,remote={_quoted(str(data))},hashes=md5,max_age=off:",
+            "--cache-dir",
+            str(home / "cache" / "rclone"),
             "--addr",
             f"127.0.0.1:{server.port}",
             "--vfs-cache-mode",
@@ -56,3 +62,8 @@ def start_s3_server(home: Path, wanted_port: int) -> tuple[Process, EmbeddedServ
     wait_for_port(process, server.port, seconds=20)
     server.write(home)
     return process, server
+
+
+def _quoted(value: str) -> str:
+    """A value in one of rclone's connection strings."""
+    return '"' + value.replace('"', '""') + '"'

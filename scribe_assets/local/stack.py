@@ -75,6 +75,7 @@ def find(home: Path) -> RunningStack | None:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
+            lock.seek(0)
             text = lock.read()
             return RunningStack(**json.loads(text)) if text else None
     return None
@@ -97,6 +98,7 @@ def run(settings: Settings) -> Iterator[Stack]:
             known = find(home)
             where = f" at {known.ui_url} (process {known.pid})" if known else ""
             raise StackError(f"Scribe already runs in {home}{where}") from None
+        lock.truncate(0)  # what a killed stack left
         began = time.time()
         processes: list[Process] = []
         cleanup.callback(_stop_all, processes)
@@ -131,7 +133,7 @@ def _start_all(settings: Settings, processes: list[Process], cleanup: ExitStack)
         PYTHONWARNINGS="ignore",
     )
     if settings.embedded_s3:
-        process, server = start_s3_server(home, settings.s3_port)
+        process, server = start_s3_server(settings)
         processes.append(process)
         s3_url = server.endpoint_url
     else:
@@ -190,7 +192,8 @@ def _stop_all(processes: list[Process]) -> None:
     start takes up again; then the rest, S3 last."""
     if not processes:
         return
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave half
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # an impatient second one must not leave half
     for process in processes:
         if process.name == "the daemon":
             stop([process])

@@ -1,35 +1,72 @@
-"""What became of a run goes into status.json, however the run ended."""
+"""What became of a run goes into status.json, however the run ended.
+
+A run status sensor of Dagster's moves on past an event whose handling failed, so that one S3 hiccup
+would leave a recording "running" for ever. This sensor looks at the runs that ended lately, and its
+cursor moves only when all of them are written down.
+"""
+
+from datetime import UTC, datetime, timedelta
 
 from dagster import (
+    DagsterInstance,
+    DagsterRun,
     DagsterRunStatus,
     DefaultSensorStatus,
-    RunStatusSensorContext,
-    SensorDefinition,
-    run_status_sensor,
+    RunsFilter,
+    SensorEvaluationContext,
+    SkipReason,
+    sensor,
 )
 from dagster._core.storage.tags import PARTITION_NAME_TAG
+from dagster._utils.error import SerializableErrorInfo
 
-from scribe_assets.artifacts.documents import State, Status
+from scribe_assets.artifacts.documents import DocumentError, Result, State, Status
 from scribe_assets.partitions import RecordingRef
-from scribe_assets.storage.recordings import read_status, write_status
-from scribe_assets.storage.s3 import S3Storage
+from scribe_assets.storage.recordings import read_document, read_status, write_status
+from scribe_assets.storage.s3 import MissingObjectError, S3Storage
 
 INTERVAL_SECONDS = 3
 """Less than the daemon's own round of 5 s, so that every round counts."""
+
+OVERLAP = timedelta(minutes=1)
+"""A run's end is looked at again for so long; times of two processes are not in order."""
+
+MAX_RUNS = 200
 WILL_RETRY_TAG = "dagster/will_retry"
+ETAG_TAG = "scribe/etag"
+EPOCH = datetime.fromtimestamp(0, UTC)
+ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 
 
-def outcome(context: RunStatusSensorContext) -> tuple[State, str | None]:
+def concerns(run: DagsterRun, status: Status) -> bool:
+    """Whether a run's end is the end of what a status tells of.
+
+    That is the run which the status names; or, while the recording waits, one for the same version
+    of the upload that ended before its first stage could say anything.
+    """
+    if status.state == "running":
+        return status.run_id == run.run_id
+    return (
+        status.state == "queued"
+        and status.run_id is None
+        and run.status != DagsterRunStatus.SUCCESS
+        and run.tags.get(ETAG_TAG) == status.source.etag
+    )
+
+
+def outcome(
+    instance: DagsterInstance, storage: S3Storage, run: DagsterRun, status: Status
+) -> tuple[State, str | None]:
     """The state a run left its recording in, and the sentence that says why it failed."""
-    run = context.dagster_run
     if run.status == DagsterRunStatus.SUCCESS:
-        return "succeeded", None
+        if has_result(storage, status):
+            return "succeeded", None
+        return "failed", "the run made no result; materialise fused_result and what it needs"
     if run.status == DagsterRunStatus.CANCELED:
         return "failed", "the run was cancelled; start it again from the Dagster UI"
     if run.tags.get(WILL_RETRY_TAG) == "true":
         return "queued", None
-    records = context.instance.get_records_for_run(run.run_id).records
-    for record in records:
+    for record in instance.get_records_for_run(run.run_id).records:
         event = record.event_log_entry.dagster_event
         if event is None or not event.is_step_failure:
             continue
@@ -37,44 +74,57 @@ def outcome(context: RunStatusSensorContext) -> tuple[State, str | None]:
         if data.user_failure_data and data.user_failure_data.description:
             return "failed", data.user_failure_data.description
         if data.error:
-            cause = data.error
-            while cause.cause:
-                cause = cause.cause
-            return "failed", f"{event.step_key}: {cause.message.strip()}"
-    return "failed", context.dagster_event.message or "the run ended without a word; see its log"
+            return "failed", f"{event.step_key}: {sentence(data.error)}"
+    return "failed", "the run ended without a word of its own; see its log in the Dagster UI"
 
 
-def write_outcome(context: RunStatusSensorContext, storage: S3Storage) -> None:
-    """Write a run's outcome, unless a later run of the recording has begun."""
-    partition_key = context.dagster_run.tags.get(PARTITION_NAME_TAG)
+def sentence(error: SerializableErrorInfo) -> str:
+    """What our code said, without Dagster's wrapping and without the name of the exception."""
+    while error.cause and (error.cls_name or "").startswith(("Dagster", "RetryRequested")):
+        error = error.cause
+    name, separator, text = error.message.strip().partition(": ")
+    return text if separator and error.cls_name and name.endswith(error.cls_name) else error.message
+
+
+def has_result(storage: S3Storage, status: Status) -> bool:
+    """Whether there is a result of this version of the upload."""
+    try:
+        result = read_document(storage, RecordingRef(status.user_id, status.recording_id), Result)
+    except (MissingObjectError, DocumentError):
+        return False
+    return result.source == status.source
+
+
+def settle(instance: DagsterInstance, storage: S3Storage, run: DagsterRun) -> bool:
+    """Write a run's outcome where it concerns the recording's status, and say whether it did."""
+    partition_key = run.tags.get(PARTITION_NAME_TAG)
     if not partition_key:
-        return
-    status: Status | None = read_status(storage, RecordingRef.from_partition_key(partition_key))
-    run_id = context.dagster_run.run_id
-    if status is None or (status.run_id and status.run_id != run_id and status.state == "running"):
-        return
-    state, error = outcome(context)
-    write_status(
-        storage,
-        status.model_copy(update={"state": state, "run_id": run_id, "step": None, "error": error}),
+        return False
+    status = read_status(storage, RecordingRef.from_partition_key(partition_key))
+    if status is None or not concerns(run, status):
+        return False
+    state, error = outcome(instance, storage, run, status)
+    run_id = None if state == "queued" else run.run_id
+    changed = {"state": state, "run_id": run_id, "step": None, "error": error}
+    write_status(storage, status.model_copy(update=changed))
+    return True
+
+
+@sensor(
+    name="run_outcome_sensor",
+    minimum_interval_seconds=INTERVAL_SECONDS,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Writes into status.json how runs ended.",
+)
+def run_outcome_sensor(context: SensorEvaluationContext, storage: S3Storage) -> SkipReason:
+    since = datetime.fromisoformat(context.cursor) - OVERLAP if context.cursor else EPOCH
+    records = context.instance.get_run_records(
+        RunsFilter(statuses=ENDED, updated_after=since),
+        limit=MAX_RUNS,
+        order_by="update_timestamp",
+        ascending=True,
     )
-
-
-def _outcome_sensor(status: DagsterRunStatus) -> SensorDefinition:
-    @run_status_sensor(
-        run_status=status,
-        name=f"run_{status.value.lower()}_sensor",
-        minimum_interval_seconds=INTERVAL_SECONDS,
-        default_status=DefaultSensorStatus.RUNNING,
-        description=f"Writes into status.json that a run ended as {status.value.lower()}.",
-    )
-    def watch(context: RunStatusSensorContext, storage: S3Storage) -> None:
-        write_outcome(context, storage)
-
-    return watch
-
-
-OUTCOME_SENSORS = [
-    _outcome_sensor(status)
-    for status in (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
-]
+    written = sum(settle(context.instance, storage, record.dagster_run) for record in records)
+    if records:
+        context.update_cursor(records[-1].update_timestamp.astimezone(UTC).isoformat())
+    return SkipReason(f"{written} of {len(records)} ended runs were written down")

@@ -34,13 +34,14 @@ from scribe_assets.artifacts.documents import DocumentError
 from scribe_assets.partitions import RecordingRef, recordings
 from scribe_assets.storage.layout import is_upload
 from scribe_assets.storage.recordings import (
+    is_of,
     queued_status,
     read_options,
     read_status,
     to_source,
     write_status,
 )
-from scribe_assets.storage.s3 import S3Object, S3Storage
+from scribe_assets.storage.s3 import TIME_TOLERANCE, S3Object, S3Storage
 
 INTERVAL_SECONDS = 3
 """Less than the daemon's own round of 5 s, so that every round counts."""
@@ -59,19 +60,22 @@ class Cursor(BaseModel):
 
     def is_new(self, upload: S3Object) -> bool:
         """Whether this version may not have been requested yet."""
-        return upload.last_modified >= self.watermark - OVERLAP and version(upload) not in self.seen
+        if upload.last_modified < self.watermark - OVERLAP:
+            return False
+        seen = self.seen.get(content(upload))
+        return seen is None or upload.last_modified > seen + TIME_TOLERANCE
 
     def advanced(self, uploads: list[S3Object]) -> "Cursor":
         """The cursor after these uploads have been requested, oldest first."""
         watermark = max([self.watermark, *(upload.last_modified for upload in uploads)])
-        seen = self.seen | {version(upload): upload.last_modified for upload in uploads}
+        seen = self.seen | {content(upload): upload.last_modified for upload in uploads}
         kept = {name: time for name, time in seen.items() if time >= watermark - OVERLAP}
         return Cursor(watermark=watermark, seen=kept)
 
 
-def version(upload: S3Object) -> str:
-    """A short name of a version of an object, the run key of its run."""
-    named = f"{upload.key}\0{upload.etag}\0{upload.last_modified.isoformat()}"
+def content(upload: S3Object) -> str:
+    """A short name of an object with this content."""
+    named = f"{upload.key}\0{upload.etag}"
     return hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
@@ -101,14 +105,14 @@ def run_request(storage: S3Storage, upload: S3Object) -> RunRequest:
         job_id = None
     status = read_status(storage, ref)
     # Seen before where the sensor was reset: its run is not started again, nor is it queued.
-    if status is None or status.source != to_source(upload):
-        write_status(storage, queued_status(upload, job_id))
+    if status is None or not is_of(upload, status.source):
+        write_status(storage, queued_status(to_source(upload), job_id))
     tags = {"scribe/user": ref.user_id, "scribe/upload": upload.key, "scribe/etag": upload.etag}
     if job_id:
         tags["scribe/job_id"] = job_id
     return RunRequest(
         partition_key=ref.partition_key,
-        run_key=f"{ref.partition_key}:{version(upload)}",
+        run_key=f"{ref.partition_key}:{upload.etag}:{upload.last_modified:%Y%m%dT%H%M%S}",
         tags=tags,
     )
 

@@ -86,7 +86,10 @@ def probe(path: Path) -> MediaInfo:
                 )
             video = next(iter(container.streams.video), None)
             video_codec = video.codec_context.name if video and video.codec_context else None
-            audio = next(iter(container.streams.audio), None)
+            streams = list(container.streams.audio)
+            audio = next((stream for stream in streams if stream.codec_context), None)
+            if streams and audio is None:
+                raise MediaError("ffmpeg does not know the codec of the audio; convert it first")
             if audio is None:
                 found = f"only video ({video_codec})" if video else "no audio or video"
                 raise MediaError(

@@ -9,7 +9,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from scribe_assets.artifacts.documents import Document, Options, Recording, Source, Status
+from scribe_assets.artifacts.documents import (
+    Document,
+    DocumentError,
+    Options,
+    Recording,
+    Source,
+    Status,
+)
 from scribe_assets.partitions import RecordingRef
 from scribe_assets.speech import audio
 from scribe_assets.storage.layout import (
@@ -42,6 +49,11 @@ class ConvertedAudio:
             target = Path(folder) / AUDIO
             self.fetch(target)
             return audio.load(target)
+
+
+def is_of(upload: S3Object, source: Source) -> bool:
+    """Whether a document was made from this version of an upload."""
+    return upload.is_version(source.key, source.etag, source.last_modified)
 
 
 def to_source(upload: S3Object) -> Source:
@@ -100,10 +112,11 @@ def read_document(storage: S3Storage, ref: RecordingRef, kind: type[D]) -> D:
 
 
 def read_status(storage: S3Storage, ref: RecordingRef) -> Status | None:
-    """How far a recording is; None where Scribe has not seen it."""
+    """How far a recording is; None where Scribe has not seen it, or where somebody has damaged the
+    file: it is written anew then, and holds nobody else up."""
     try:
         return read_document(storage, ref, Status)
-    except MissingObjectError:
+    except (MissingObjectError, DocumentError):
         return None
 
 
@@ -120,14 +133,14 @@ def write_status(storage: S3Storage, status: Status) -> Status:
     return status
 
 
-def queued_status(upload: S3Object, job_id: str | None) -> Status:
+def queued_status(source: Source, job_id: str | None) -> Status:
     """The status of an upload that waits for its run."""
-    ref = RecordingRef.from_upload_key(upload.key)
+    ref = RecordingRef.from_upload_key(source.key)
     return Status(
         recording_id=ref.recording_id,
         user_id=ref.user_id,
         state="queued",
-        source=to_source(upload),
+        source=source,
         job_id=job_id,
         updated_at=datetime.now(UTC),
     )

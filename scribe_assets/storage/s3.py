@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -39,6 +39,7 @@ REFUSED = {
     "SignatureDoesNotMatch",
 }
 CHUNK = 1 << 20
+TIME_TOLERANCE = timedelta(seconds=5)
 READ_ATTEMPTS = 5
 
 
@@ -73,6 +74,15 @@ class S3Object:
     def uri(self) -> str:
         """`s3://bucket/key`."""
         return f"s3://{self.bucket}/{self.key}"
+
+    def is_version(self, key: str, etag: str, last_modified: datetime) -> bool:
+        """Whether this is the same content, uploaded at the same time.
+
+        Servers tell the time of an object differently from call to call (the embedded one has been
+        seen to change it by milliseconds across a full second), hence the tolerance.
+        """
+        apart = abs(self.last_modified - last_modified)
+        return self.key == key and self.etag == etag and apart <= TIME_TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -330,7 +340,7 @@ def _explained(bucket: str, key: str) -> Iterator[None]:
         ) from error
     except (IncompleteReadError, ResponseStreamingError) as error:
         raise BrokenOffError(f"{where} came only in part; a later try may succeed") from error
-    except (EndpointConnectionError, HTTPClientError, OSError) as error:
+    except (EndpointConnectionError, HTTPClientError, ConnectionError, TimeoutError) as error:
         raise StorageUnavailableError(
             f"S3 does not answer ({error.__class__.__name__} at {where}); is it running? "
             "The embedded server runs while 'scribe up' does, others are at MINIO_ENDPOINT"

@@ -218,11 +218,14 @@ def test_a_second_stack_in_the_same_home_is_refused(up: Running) -> None:
     second = up.scribe("up")
     assert second.returncode == 1
     assert "already runs" in second.stderr
+    assert up.ui_url in second.stderr
 
 
 def test_the_doctor_finds_nothing_wrong(up: Running) -> None:
     seen = up.scribe("doctor")
     assert seen.returncode == 0, seen.stdout
+    assert up.ui_url in seen.stdout
+    assert up.scribe("upload", "/no/such/file").returncode == 2
 
 
 def test_the_browser_shows_the_lineage(up: Running, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_the_embedded_server_keeps_data_and_credentials(
     storage = S3Storage.from_settings(Settings.load())
     servers = []
     for number in range(2):
-        process, server = start_s3_server(tmp_path, wanted_port=19100)
+        process, server = start_s3_server(Settings(home=tmp_path, s3_port=19100))
         servers.append(server)
         try:
             storage.ensure_buckets()
@@ -115,9 +115,9 @@ def test_the_embedded_server_keeps_data_and_credentials(
 
 
 def test_two_servers_take_two_ports(tmp_path: Path) -> None:
-    first, a = start_s3_server(tmp_path / "a", wanted_port=19200)
+    first, a = start_s3_server(Settings(home=tmp_path / "a", s3_port=19200))
     try:
-        second, b = start_s3_server(tmp_path / "b", wanted_port=19200)
+        second, b = start_s3_server(Settings(home=tmp_path / "b", s3_port=19200))
         stop([second])
     finally:
         stop([first])

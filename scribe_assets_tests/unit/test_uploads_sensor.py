@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scribe_assets.partitions import RecordingRef
-from scribe_assets.sensors.uploads import MAX_REQUESTS, OVERLAP, Cursor, pending, version
+from scribe_assets.sensors.uploads import MAX_REQUESTS, OVERLAP, Cursor, content, pending
 from scribe_assets.storage.layout import is_upload
 from scribe_assets.storage.s3 import S3Object
 
@@ -54,7 +54,7 @@ def test_a_file_with_an_old_time_is_found() -> None:
 def test_the_cursor_forgets_what_the_overlap_no_longer_covers() -> None:
     old, new = an_upload("a.wav"), an_upload("b.wav", OVERLAP.total_seconds() / 60 + 1)
     cursor = Cursor().advanced([old]).advanced([new])
-    assert list(cursor.seen) == [version(new)]
+    assert list(cursor.seen) == [content(new)]
 
 
 def test_a_flood_is_taken_in_portions_with_one_time_for_all() -> None:
@@ -86,9 +86,9 @@ def test_every_version_that_is_there_at_a_tick_is_requested_exactly_once(
         for name, later, delay in puts:
             clock += later
             bucket[name] = an_upload(name, clock - delay, etag=f"{number}-{clock}-{delay}")
-        written |= {version(upload) for upload in bucket.values()}
+        written |= {content(upload) for upload in bucket.values()}
         batch = pending(list(bucket.values()), known, cursor)
-        requested += [version(upload) for upload in batch]
+        requested += [content(upload) for upload in batch]
         known |= {partition(upload) for upload in batch}
         cursor = Cursor.model_validate_json(cursor.advanced(batch).model_dump_json())
     assert len(requested) == len(set(requested))
