@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from dagster import AssetsDefinition, Definitions, define_asset_job, in_process_executor
+from dagster import AssetsDefinition, Definitions, define_asset_job
 
 from scribe_assets.assets.converted_audio import converted_audio
 from scribe_assets.assets.diarization import diarization
@@ -12,6 +12,8 @@ from scribe_assets.assets.fused_result import fused_result
 from scribe_assets.assets.speaker_identities import speaker_identities
 from scribe_assets.assets.transcript import transcript
 from scribe_assets.checks import CHECKS
+from scribe_assets.launcher.executor import device_executor
+from scribe_assets.launcher.lease import Lease
 from scribe_assets.partitions import recordings
 from scribe_assets.sensors.run_outcome import run_outcome_sensor
 from scribe_assets.sensors.uploads import uploads_sensor
@@ -41,6 +43,8 @@ def build_definitions(
         embedding=settings.embedding_model,
         device=settings.device,
         hf_token=settings.hf_token.get_secret_value() or None,
+        budget_gb=settings.vram_budget_gb,
+        lease=lambda device: Lease(settings.home, device).using(),
     )
     job = define_asset_job(
         "transcribe_recording",
@@ -60,8 +64,8 @@ def build_definitions(
             "document_io_manager": DocumentIOManager(storage=storage),
             **resources,
         },
-        # All stages of a recording run in one process, one after the other.
-        executor=in_process_executor,
+        # The stages of a recording, one after the other; those on a device in its warm worker.
+        executor=device_executor,
     )
 
 

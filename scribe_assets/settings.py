@@ -12,7 +12,7 @@ AWS = "aws"
 """Value of MINIO_ENDPOINT that stands for Amazon's own S3."""
 
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+DEVICE = re.compile(r"auto|(cpu|cuda)(:\d+)?")
 ENDPOINT = re.compile(r"(https?://)?([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:(?P<port>\d{1,5}))?/?")
 CREDENTIAL = re.compile(r"[^\s,\"]*")
 

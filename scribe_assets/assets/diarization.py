@@ -5,6 +5,7 @@ from dagster import AssetExecutionContext, MetadataValue, Output, ResourceParam,
 from scribe_assets.artifacts.documents import Diarization
 from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
+from scribe_assets.launcher.executor import ON_DEVICE
 from scribe_assets.partitions import recordings
 from scribe_assets.speech.diarization import diarize
 from scribe_assets.speech.models import ModelRegistry
@@ -16,7 +17,7 @@ from scribe_assets.storage.s3 import S3Storage
     partitions_def=recordings,
     io_manager_key="document_io_manager",
     retry_policy=PASSING_FAULTS,
-    op_tags={"dagster/priority": "3"},
+    op_tags={**ON_DEVICE, "dagster/priority": "3"},
     group_name="recording",
     kinds={"pyannote", "s3"},
 )
@@ -56,7 +57,7 @@ def diarization(
             metadata={
                 "speakers": len(seconds),
                 "turns": len(timeline.turns),
-                "model": document.model,
+                **models.facts("diarization"),
                 "preview": MetadataValue.md(f"| speaker | seconds |\n|---|---|\n{rows}"),
                 **running.speed(recording.duration),
             },

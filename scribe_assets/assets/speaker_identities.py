@@ -8,6 +8,7 @@ from scribe_assets.artifacts.documents import Diarization, SpeakerIdentities
 from scribe_assets.artifacts.formats.md import escape
 from scribe_assets.assets.stage import Stage, stage
 from scribe_assets.failures import PASSING_FAULTS
+from scribe_assets.launcher.executor import ON_DEVICE
 from scribe_assets.partitions import recordings
 from scribe_assets.speech.audio import MediaError
 from scribe_assets.speech.diarization import Timeline
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     deps=["identity_bank"],
     io_manager_key="document_io_manager",
     retry_policy=PASSING_FAULTS,
-    op_tags={"dagster/priority": "2"},
+    op_tags={**ON_DEVICE, "dagster/priority": "2"},
     group_name="recording",
     kinds={"wespeaker", "s3"},
 )
@@ -67,7 +68,7 @@ def speaker_identities(
                 "identified": sum(identity.person_id is not None for identity in identities),
                 "speakers": len(identities),
                 "enrolled": len(voiceprints),
-                "model": models.names["embedding"],
+                **models.facts("embedding"),
                 "preview": MetadataValue.md(f"| label | person | why |\n|---|---|---|\n{rows}"),
                 **running.speed(recording.duration),
             },

@@ -6,6 +6,7 @@ from scribe_assets.artifacts.documents import Transcript
 from scribe_assets.artifacts.formats.md import escape
 from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
+from scribe_assets.launcher.executor import ON_DEVICE
 from scribe_assets.partitions import recordings
 from scribe_assets.speech.models import ModelRegistry
 from scribe_assets.speech.transcription import transcribe
@@ -19,7 +20,7 @@ PREVIEW_CHARACTERS = 500
     partitions_def=recordings,
     io_manager_key="document_io_manager",
     retry_policy=PASSING_FAULTS,
-    op_tags={"dagster/priority": "1"},
+    op_tags={**ON_DEVICE, "dagster/priority": "1"},
     group_name="recording",
     kinds={"whisper", "s3"},
 )
@@ -53,7 +54,7 @@ def transcript(
             metadata={
                 "language": said.language or "none",
                 "words": sum(len(segment.words) for segment in said.segments),
-                "model": models.names["transcription"],
+                **models.facts("transcription"),
                 "preview": MetadataValue.md(escape(text[:PREVIEW_CHARACTERS]) or "*No speech.*"),
                 **running.speed(recording.duration),
             },

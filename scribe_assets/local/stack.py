@@ -6,21 +6,23 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 from urllib.error import URLError
 
-import psutil
 import yaml
 
+from scribe_assets.launcher.launcher import stop_hosts
 from scribe_assets.local.processes import (
+    GRACE_SECONDS,
     Process,
     StackError,
     executable,
@@ -101,7 +103,7 @@ def run(settings: Settings) -> Iterator[Stack]:
         lock.truncate(0)  # what a killed stack left
         began = time.time()
         processes: list[Process] = []
-        cleanup.callback(_stop_all, processes)
+        cleanup.callback(_stop_all, processes, home)
         stack = _start_all(settings, processes, cleanup)
         _wait_for_tick(stack, since=began)
         lock.seek(0)
@@ -139,6 +141,7 @@ def _start_all(settings: Settings, processes: list[Process], cleanup: ExitStack)
     else:
         s3_url = settings.endpoint_url or f"https://s3.amazonaws.com ({AWS})"
     S3Storage.from_settings(settings).ensure_buckets()
+    stop_hosts(home)  # of a stack that was killed a moment ago
     fail_orphans()
 
     sockets = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="scribe-", dir="/tmp")))
@@ -187,28 +190,20 @@ def _start_all(settings: Settings, processes: list[Process], cleanup: ExitStack)
     return Stack(running, processes)
 
 
-def _stop_all(processes: list[Process]) -> None:
-    """Stop the daemon first, so that it starts nothing more; then kill the runs, which a later
-    start takes up again; then the rest, S3 last."""
+def _stop_all(processes: list[Process], home: Path) -> None:
+    """Stop the daemon first, so that it starts nothing more; then the runs, which a later start
+    takes up again; then the rest, S3 last."""
     if not processes:
         return
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # an impatient second one must not leave half
-    for process in processes:
-        if process.name == "the daemon":
-            stop([process])
-        elif process.name == "the code location":
-            # A run that is asked to stop ends as failed; one that is killed is tried again.
-            for child in _children(process.popen.pid):
-                child.kill()
+    daemon = next((process for process in processes if process.name == "the daemon"), None)
+    if daemon:
+        daemon.popen.terminate()
+        with suppress(subprocess.TimeoutExpired):  # it is killed below
+            daemon.popen.wait(GRACE_SECONDS)
+    stop_hosts(home)
     stop(processes)
-
-
-def _children(pid: int) -> list[psutil.Process]:
-    try:
-        return psutil.Process(pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
 
 
 def fail_orphans() -> None:

@@ -54,17 +54,13 @@ class Timeline:
         return sorted({turn.speaker for turn in self.turns})
 
 
-def default_pipeline(
-    segmentation: Path, embedding: "WeSpeakerEmbedding", device: str
-) -> "Pipeline":
+def default_pipeline(segmentation: Path, embedding: "WeSpeakerEmbedding") -> "Pipeline":
     """pyannote's pipeline with weights that need no token.
 
     Args:
         segmentation: checkpoint of pyannote's segmentation-3.0.
         embedding: the speaker embedding model to cluster with.
-        device: `cpu`, `cuda` or `cuda:N`.
     """
-    import torch
     from pyannote.audio.core.plda import PLDA
     from pyannote.audio.pipelines import SpeakerDiarization
     from pyannote.audio.pipelines.utils import get_model
@@ -79,16 +75,15 @@ def default_pipeline(
         embedding_batch_size=BATCH_SIZE,
     )
     pipeline.instantiate({"segmentation": {"min_duration_off": 0.0}, "clustering": CLUSTERING})
-    return pipeline.to(torch.device(device))
+    return pipeline
 
 
-def pretrained_pipeline(name: str, device: str, hf_token: str | None) -> "Pipeline":
+def pretrained_pipeline(name: str, hf_token: str | None) -> "Pipeline":
     """A pyannote pipeline by its name on the Hugging Face hub, or from a folder.
 
     Raises:
         PermanentError: it cannot be had, or is not a speaker diarization pipeline.
     """
-    import torch
     from huggingface_hub.errors import HfHubHTTPError
     from pyannote.audio import Pipeline
     from pyannote.audio.pipelines import SpeakerDiarization
@@ -105,7 +100,7 @@ def pretrained_pipeline(name: str, device: str, hf_token: str | None) -> "Pipeli
         ) from error
     if not isinstance(pipeline, SpeakerDiarization):
         raise PermanentError(f"{name!r} gives no speaker diarization pipeline; {advice}")
-    return pipeline.to(torch.device(device))
+    return pipeline
 
 
 def diarize(

@@ -20,7 +20,7 @@ WINDOW = 10 * SAMPLE_RATE
 MIN_SAMPLES = SAMPLE_RATE // 4
 
 
-def load_campplus(checkpoint: Path, device: str) -> "WeSpeakerEmbedding":
+def load_campplus(checkpoint: Path) -> "WeSpeakerEmbedding":
     """3D-Speaker's CAM++ for Chinese and English (192 numbers), in WeSpeaker's network."""
     import torch
 
@@ -28,10 +28,10 @@ def load_campplus(checkpoint: Path, device: str) -> "WeSpeakerEmbedding":
 
     network = wespeaker_network("CAMPPlus", feat_dim=80, embed_dim=192)
     network.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
-    return WeSpeakerEmbedding(network, 192).eval().to(torch.device(device))
+    return WeSpeakerEmbedding(network, 192).eval()
 
 
-def load_wespeaker(folder: Path, device: str) -> "WeSpeakerEmbedding":
+def load_wespeaker(folder: Path) -> "WeSpeakerEmbedding":
     """Any fbank model of WeSpeaker's, from a folder with `avg_model.pt` and `config.yaml`.
 
     Raises:
@@ -56,7 +56,7 @@ def load_wespeaker(folder: Path, device: str) -> "WeSpeakerEmbedding":
             f"{folder} is not a WeSpeaker model folder with avg_model.pt and config.yaml "
             f"({error}); check SCRIBE_EMBEDDING_MODEL"
         ) from error
-    return WeSpeakerEmbedding(network, dimension).eval().to(torch.device(device))
+    return WeSpeakerEmbedding(network, dimension).eval()
 
 
 def embed(model: "Model", speech: list[np.ndarray]) -> np.ndarray | None:

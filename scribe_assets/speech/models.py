@@ -1,29 +1,40 @@
-"""Which weights, where they are, and one model in memory at a time."""
+"""Which weights, where they are, and which of the models are in memory."""
 
 import gc
 import hashlib
 import importlib.util
+import logging
 import os
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from scribe_assets.errors import PermanentError
 from scribe_assets.speech.diarization import default_pipeline, pretrained_pipeline
 from scribe_assets.speech.embedding import load_campplus, load_wespeaker
-from scribe_assets.speech.transcription import load_whisper
+from scribe_assets.speech.transcription import find_whisper, load_whisper
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
     from pyannote.audio import Model, Pipeline
 
+logger = logging.getLogger(__name__)
+
 DEFAULT = "default"
-T = TypeVar("T")
+
+WORKING_BYTES = {
+    "diarization": 1_000_000_000,
+    "embedding": 500_000_000,
+    "transcription": 1_500_000_000,
+}
+"""What a stage takes of the device beside weights, at its batch sizes: an estimate on the safe side
+for the models that are used on small GPUs, large-v3 among them."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +128,7 @@ def whisper_base(cache: Path) -> Path:
 
 
 def resolve_device(device: str) -> str:
-    """`auto`, `cpu`, `cuda` or `cuda:N` to the device that is there.
+    """`auto`, `cpu`, `cpu:N`, `cuda` or `cuda:N` to the device that is there.
 
     Raises:
         PermanentError: a GPU is asked for by name and there is none.
@@ -126,30 +137,49 @@ def resolve_device(device: str) -> str:
 
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if device != "cpu":
-        index = int(device.partition(":")[2] or 0)
-        if index >= torch.cuda.device_count():
-            raise PermanentError(
-                f"SCRIBE_DEVICE is {device}, and there are {torch.cuda.device_count()} GPUs that "
-                "torch can use; set it to auto or cpu, or check the driver"
-            )
+    kind, _, index = device.partition(":")
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        raise PermanentError(
+            f"SCRIBE_DEVICE is {device}, and there are {torch.cuda.device_count()} GPUs that "
+            "torch can use; set it to auto or cpu, or check the driver"
+        )
     return device
+
+
+def import_libraries() -> None:
+    """Import what the models need, which takes seconds, without touching a device."""
+    import faster_whisper  # noqa: F401
+    import pyannote.audio.pipelines  # noqa: F401
+
+    from scribe_assets.speech import networks  # noqa: F401
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model in memory; `size` is that of its weights, in bytes."""
+
+    model: Any
+    size: int
 
 
 @dataclass
 class ModelRegistry:
-    """Loads each model when it is used, and frees it before the next one is loaded.
+    """Loads each model when it is first used, and keeps it while the memory budget allows.
 
-    Diarization, identification and transcription follow each other in one GPU of about 8 GB
-    because none of them ever waits in memory for the other.
+    Before a stage runs, models that lie idle are freed, least recently used first, until their
+    weights, the stage's own and the memory it works in fit the budget. With large models and a GPU
+    of about 8 GB each model is freed before the next one is loaded; small ones stay.
 
     Args:
         whisper: `base`, a faster-whisper model name or a CTranslate2 folder.
         diarization: `default`, a pyannote pipeline name or a folder.
         embedding: `default`, a WeSpeaker folder or a Hugging Face name.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        device: `auto`, `cpu`, `cpu:N` (for one of several at work on one CPU), `cuda` or `cuda:N`.
         cache: folder for weights that have to be put together.
         hf_token: for gated models on the Hugging Face hub.
+        budget_gb: memory of the device that may be used, in 10^9 bytes.
+        lease: called with the device, gives the right to use it; entered before a model is loaded
+            and left when the stage is over.
     """
 
     cache: Path
@@ -158,7 +188,15 @@ class ModelRegistry:
     embedding: str = DEFAULT
     device: str = "auto"
     hf_token: str | None = field(default=None, repr=False)
-    loaded: str | None = field(default=None, init=False)
+    budget_gb: float = 8.0
+    lease: Callable[[str], AbstractContextManager[None]] = field(
+        default=lambda _: nullcontext(), repr=False
+    )
+    loads: Counter[str] = field(default_factory=Counter, init=False)
+    """How often each model was loaded in this process."""
+    _in_use: str | None = field(default=None, init=False)
+    _loaded: dict[str, Loaded] = field(default_factory=dict, init=False)
+    """By stage, least recently used first."""
 
     @property
     def names(self) -> dict[str, str]:
@@ -191,36 +229,94 @@ class ModelRegistry:
             yield model
 
     @contextmanager
-    def _use(self, stage: str, load: Callable[[str], T]) -> Iterator[T]:
-        if self.loaded:
-            raise RuntimeError(f"{stage} is asked for while {self.loaded} is still in use")
+    def _use(self, stage: str, load: Callable[[str], Loaded]) -> Iterator[Any]:
+        if self._in_use:
+            raise RuntimeError(f"{stage} is asked for while {self._in_use} is still in use")
         # Scribe reports to nobody; these two would.
         os.environ.update(PYANNOTE_METRICS_ENABLED="0", HF_HUB_DISABLE_TELEMETRY="1")
-        model = load(resolve_device(self.device))
-        self.loaded = stage
-        try:
-            yield model
-        finally:
-            self.loaded = None
-            free(model)
+        device = resolve_device(self.device)
+        with self.lease(device):
+            if known := self._loaded.pop(stage, None):
+                self._make_room(stage, known.size)
+            else:
+                known = load("cpu" if device.startswith("cpu") else device)
+                self.loads[stage] += 1
+            self._loaded[stage] = known
+            self._in_use = stage
+            try:
+                yield known.model
+            except BaseException:  # it may be in any state, and the device full
+                self.release(stage)
+                raise
+            finally:
+                self._in_use = None
+                free_cached_memory()
 
-    def _load_diarizer(self, device: str) -> "Pipeline":
-        if self.diarization != DEFAULT:
-            return pretrained_pipeline(self.diarization, device, self.hf_token)
-        return default_pipeline(SEGMENTATION.find(), load_campplus(CAMPPLUS.find(), device), device)
+    def _make_room(self, stage: str, size: int) -> None:
+        """Free idle models until the stage fits the budget."""
+        needed = size + WORKING_BYTES[stage]
+        budget = int(self.budget_gb * 1e9)
+        while self._loaded and sum(m.size for m in self._loaded.values()) + needed > budget:
+            self.release(next(iter(self._loaded)))
+        if needed > budget:
+            logger.warning(
+                "%s needs about %.1f GB, more than SCRIBE_VRAM_BUDGET_GB (%g)",
+                stage,
+                needed / 1e9,
+                self.budget_gb,
+            )
 
-    def _load_embedder(self, device: str) -> "Model":
-        if self.embedding == DEFAULT:
-            return load_campplus(CAMPPLUS.find(), device)
+    def release(self, stage: str) -> None:
+        """Free a model, if it is loaded."""
+        if known := self._loaded.pop(stage, None):
+            free(known.model)
+
+    @property
+    def loaded(self) -> list[str]:
+        """The stages whose models are in memory, least recently used first."""
+        return list(self._loaded)
+
+    def facts(self, stage: str) -> dict[str, Any]:
+        """Metadata of a stage: its model, the device, and how often this process has loaded it."""
+        return {
+            "model": self.names[stage],
+            "device": resolve_device(self.device),
+            "model_loads": self.loads[stage],
+        }
+
+    def _load_diarizer(self, device: str) -> Loaded:
+        import torch
+
+        if self.diarization == DEFAULT:
+            embedding = load_campplus(CAMPPLUS.find())
+            pipeline = default_pipeline(SEGMENTATION.find(), embedding)
+        else:
+            pipeline = pretrained_pipeline(self.diarization, self.hf_token)
+        size = weights_size(pipeline)
+        self._make_room("diarization", size)
+        return Loaded(pipeline.to(torch.device(device)), size)
+
+    def _load_embedder(self, device: str) -> Loaded:
+        import torch
+
         folder = Path(self.embedding).expanduser()
-        if folder.is_dir():
-            return load_wespeaker(folder, device)
-        return load_wespeaker(download(self.embedding, self.hf_token), device)
+        if self.embedding == DEFAULT:
+            model = load_campplus(CAMPPLUS.find())
+        elif folder.is_dir():
+            model = load_wespeaker(folder)
+        else:
+            model = load_wespeaker(download(self.embedding, self.hf_token))
+        size = weights_size(model)
+        self._make_room("embedding", size)
+        return Loaded(model.to(torch.device(device)), size)
 
-    def _load_transcriber(self, device: str) -> "WhisperModel":
-        if self.whisper == "base":
-            return load_whisper(str(whisper_base(self.cache)), device, None)
-        return load_whisper(self.whisper, device, self.hf_token)
+    def _load_transcriber(self, device: str) -> Loaded:
+        name, token = self.whisper, self.hf_token
+        folder = whisper_base(self.cache) if name == "base" else find_whisper(name, token)
+        # As they lie on disk, usually 16 bit; in memory they take that or half of it.
+        size = (folder / "model.bin").stat().st_size
+        self._make_room("transcription", size)
+        return Loaded(load_whisper(folder, device), size)
 
 
 def download(name: str, hf_token: str | None) -> Path:
@@ -245,6 +341,20 @@ def download(name: str, hf_token: str | None) -> Path:
     return Path(folder)
 
 
+def weights_size(model: Any) -> int:
+    """Bytes of the weights of a torch module, or of all those a pyannote pipeline is made of."""
+    import torch
+
+    if isinstance(model, torch.nn.Module):
+        tensors = [*model.parameters(), *model.buffers()]
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    # pyannote's own inference keeps the network in `model`, speaker embedding in `model_`.
+    inferences = model._inferences.values()
+    inner = [getattr(i, "model", None) or getattr(i, "model_", None) for i in inferences]
+    networks = [*model._models.values(), *inner]
+    return sum(weights_size(network) for network in networks if network is not None)
+
+
 def free(model: Any) -> None:
     """Give back a model's memory, even where something still refers to it."""
     if hasattr(model, "model") and hasattr(model.model, "unload_model"):  # faster-whisper
@@ -254,6 +364,11 @@ def free(model: Any) -> None:
 
         model.to(torch.device("meta"))
     gc.collect()
-    torch_module = sys.modules.get("torch")
-    if torch_module is not None and torch_module.cuda.is_available():
-        torch_module.cuda.empty_cache()
+    free_cached_memory()
+
+
+def free_cached_memory() -> None:
+    """Give back what torch keeps of the GPU for later, which CTranslate2 cannot use."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()

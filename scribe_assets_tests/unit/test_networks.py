@@ -33,7 +33,7 @@ def test_other_wespeaker_folders_load(tmp_path: Path, name: str, arguments: dict
     extra = {"projection.weight": torch.zeros(2, 2)}
     torch.save(network.state_dict() | extra, tmp_path / "avg_model.pt")
     (tmp_path / "config.yaml").write_text(yaml.dump({"model": name, "model_args": arguments}))
-    model = load_wespeaker(tmp_path, "cpu")
+    model = load_wespeaker(tmp_path)
     noise = np.random.default_rng(0).normal(0, 0.1, 32_000).astype(np.float32)
     embedding = embed(model, [noise])
     assert embedding is not None
@@ -46,7 +46,7 @@ def test_a_wrong_folder_says_what_is_wrong(tmp_path: Path) -> None:
     from scribe_assets.speech.embedding import load_wespeaker
 
     with pytest.raises(PermanentError, match="not a WeSpeaker model folder"):
-        load_wespeaker(tmp_path, "cpu")
+        load_wespeaker(tmp_path)
 
 
 def test_too_little_speech_gives_nan() -> None:

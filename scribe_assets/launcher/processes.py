@@ -1,0 +1,132 @@
+"""Processes: who one is, even after its number went to another, and how it ends with its parent."""
+
+import ctypes
+import os
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True)
+class ProcessIdentity:
+    """A process that can be told from every other one, before and after a restart of the machine.
+
+    Args:
+        pid: its number, which the system gives to another process some time after its end.
+        started: clock ticks from the machine's start to the process's.
+        boot: the machine's start.
+        namespace: within which the number holds; a container has one of its own.
+    """
+
+    pid: int
+    started: int
+    boot: str
+    namespace: str
+
+    @classmethod
+    def of(cls, pid: int) -> "ProcessIdentity | None":
+        """The process with this number; None where there is none, or only its remains."""
+        try:
+            # The name of the program, in brackets, may hold anything; the fields follow it.
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        if fields[0] in "ZX":
+            return None
+        # The place where we are, from which the number was seen.
+        namespace = os.readlink("/proc/self/ns/pid")  # noqa: PTH115
+        return cls(pid, int(fields[19]), BOOT_ID.read_text().strip(), namespace)
+
+    @classmethod
+    def current(cls) -> "ProcessIdentity":
+        """This process."""
+        found = cls.of(os.getpid())
+        assert found is not None  # noqa: S101 - we are here
+        return found
+
+    @classmethod
+    def parse(cls, text: str) -> "ProcessIdentity":
+        """The inverse of `str`.
+
+        Raises:
+            ValueError: it is not one.
+        """
+        pid, started, boot, namespace = text.split("/")
+        return cls(int(pid), int(started), boot, namespace)
+
+    def __str__(self) -> str:
+        return f"{self.pid}/{self.started}/{self.boot}/{self.namespace}"
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether `is_alive` can be told from here: a process of another container cannot be seen
+        while the machine runs on."""
+        here = self.current()
+        return self.boot != here.boot or self.namespace == here.namespace
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
+        return ProcessIdentity.of(self.pid) == self
+
+    def end(self, grace: float) -> bool:
+        """Ask it to end, kill it after `grace` seconds, and say whether it was there."""
+        if not self.is_alive:
+            return False
+        signal_process(self.pid, signal.SIGTERM)
+        deadline = time.monotonic() + grace
+        while self.is_alive and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if self.is_alive:
+            signal_process(self.pid, signal.SIGKILL)
+        return True
+
+
+def signal_process(pid: int, number: signal.Signals, group: bool = False) -> None:
+    """Signal a process, or the group it leads, if it is there."""
+    with suppress(ProcessLookupError):
+        (os.killpg if group else os.kill)(pid, number)
+
+
+def end_with_parent(parent: int, number: signal.Signals) -> None:
+    """Let the kernel signal this process when its parent has ended, however that ended.
+
+    Only for children of a thread that lives as long as its process: the kernel means the thread.
+
+    Args:
+        parent: its process number, as the parent knows it.
+        number: the signal.
+    """
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:  # it died in between
+        os._exit(1)
+
+
+def describe_exit(code: int | None) -> str:
+    """How a process ended, from its exit code (negative: the signal that killed it).
+
+    >>> describe_exit(-9), describe_exit(1)
+    ('was killed by SIGKILL', 'ended with exit code 1')
+    """
+    if code is None:
+        return "ended in an unknown way"
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
+
+
+def tail(log: Path, lines: int = 15, since: int = 0) -> str:
+    """The last lines of a log, of what was written after its first `since` bytes."""
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(since, log.stat().st_size - 64 * 1024))
+        return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])

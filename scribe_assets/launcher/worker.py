@@ -1,0 +1,138 @@
+"""The worker: the one process that computes on a device, with models that stay loaded.
+
+It locks the device before it touches it, executes steps of one run after the other, and ends when
+it has served its time, has grown, has nothing to do for a while, or when somebody else waits for
+the device. The host starts another one when there is work.
+"""
+
+import faulthandler
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from dagster import DagsterInstance
+from dagster._core.definitions.reconstruct import ReconstructableJob
+from dagster._core.execution.api import create_execution_plan, execute_plan_iterator
+from dagster._core.execution.plan.state import KnownExecutionState
+from dagster._core.execution.retries import RetryMode
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.dagster_run import DagsterRun
+from dagster._serdes import deserialize_value, serialize_value
+from dagster._utils.error import serializable_error_info_from_exc_info
+
+from scribe_assets.launcher.lease import Lease
+from scribe_assets.launcher.processes import end_with_parent
+from scribe_assets.launcher.protocol import Connection, Listening, receive, send, wait
+from scribe_assets.speech.models import import_libraries
+
+POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a worker makes room for a fresh one."""
+
+    runs: int
+    growth_bytes: int
+    idle_seconds: float
+
+
+def main() -> None:
+    """Serve until it is time to go; the host talks through the file descriptor it names."""
+    faulthandler.enable()  # a segmentation fault says where, in the worker's log
+    host = Connection(int(sys.argv[1]))
+    start = receive(host)
+    end_with_parent(start["parent"], signal.SIGKILL)
+    instance_ref = deserialize_value(start["instance"], InstanceRef)
+    lease = Lease(Path(start["home"]), start["device"])
+    with DagsterInstance.from_ref(instance_ref) as instance:
+        # Everything that takes time and no device, while another process may still have it.
+        deserialize_value(start["job"], ReconstructableJob).get_definition()
+        import_libraries()
+        lease.hold()
+        listening = Listening(Path(start["address"]))
+        send(host, ready=str(listening.address))
+        serve(host, listening, instance, lease, Limits(**start["limits"]))
+        listening.close()
+
+
+def serve(
+    host: Connection, listening: Listening, instance: DagsterInstance, lease: Lease, limits: Limits
+) -> None:
+    """Take one run after the other, until the host agrees that this worker may go."""
+    process = psutil.Process()
+    at_first = 0
+    memory = 0
+    served = 0
+    last = time.monotonic()
+    asked_to_go = False
+    while True:
+        ready = wait([host, listening.socket], POLL_SECONDS)
+        if host in ready:  # the answer to the wish to go; or the host itself is gone
+            return
+        if listening.socket in ready:
+            with listening.accept() as run:
+                serve_run(run, instance)
+            served += 1
+            memory = process.memory_info().rss
+            at_first = at_first or memory
+            last = time.monotonic()
+            asked_to_go = False
+        worn_out = served >= limits.runs or (served and memory - at_first > limits.growth_bytes)
+        idle = time.monotonic() - last > limits.idle_seconds
+        if not asked_to_go and (worn_out or idle or lease.is_wanted):
+            # Not without a word: the host may just then have promised this worker to a run.
+            send(host, go=True, served=served)
+            asked_to_go = True
+        elif listening.socket in ready:
+            send(host, free=True, served=served)
+
+
+def serve_run(run: Connection, instance: DagsterInstance) -> None:
+    """Execute the steps that a run hands over, until it leaves."""
+    while True:
+        try:
+            request = receive(run)
+        except (EOFError, ConnectionError):
+            return
+        try:
+            for event in execute_step(instance, request):
+                send(run, event=event)
+            send(run, done=True)
+        except ConnectionError:  # the run has been ended
+            return
+        except Exception:  # noqa: BLE001 - a step that fails gives an event; this is a fault of the machinery, and the run's
+            send(run, error=serializable_error_info_from_exc_info(sys.exc_info()).to_string())
+
+
+def execute_step(instance: DagsterInstance, request: dict[str, Any]) -> Any:
+    """Execute one step of a run, and yield its serialized events, which are stored already."""
+    job = deserialize_value(request["job"], ReconstructableJob)
+    run = deserialize_value(request["run"], DagsterRun)
+    plan = create_execution_plan(
+        job,
+        run_config=run.run_config,
+        step_keys_to_execute=[request["step"]],
+        known_state=deserialize_value(request["known_state"], KnownExecutionState),
+        repository_load_data=job.repository.repository_load_data,
+    )
+    for event in execute_plan_iterator(
+        plan,
+        job,
+        run,
+        instance,
+        retry_mode=RetryMode(request["retries"]),
+        run_config=run.run_config,
+    ):
+        yield serialize_value(event)
+
+
+if __name__ == "__main__":
+    # Not in the way of models: what they print is flushed line by line into the worker's log.
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    main()
