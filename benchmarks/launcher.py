@@ -11,6 +11,7 @@
 """
 
 import argparse
+import importlib
 import json
 import multiprocessing
 import os
@@ -33,7 +34,7 @@ from scribe_assets.settings import Settings
 from scribe_assets.speech import audio
 from scribe_assets.speech.diarization import diarize
 from scribe_assets.speech.identification import speaker_embeddings
-from scribe_assets.speech.models import ModelRegistry, import_libraries
+from scribe_assets.speech.models import ModelRegistry
 from scribe_assets.speech.transcription import transcribe
 
 RESULTS = Path(__file__).parent / "results"
@@ -73,11 +74,11 @@ def ways(cache: Path, waveform: np.ndarray, repeats: int) -> dict[str, float]:
     """Seconds for one recording in each way of having a process for it; the least of `repeats`."""
     script = (
         "import sys; from pathlib import Path; from benchmarks.launcher import *; "
-        "compute(ModelRegistry(cache=Path(sys.argv[1])), clips(1, float(sys.argv[2]))[0])"
+        "compute(ModelRegistry(cache=Path(sys.argv[1])), clips(3, float(sys.argv[2]))[1])"
     )
     seconds = len(waveform) / audio.SAMPLE_RATE
     command = [sys.executable, "-c", script, str(cache), str(seconds)]
-    import_libraries()
+    importlib.import_module("scribe_assets.speech.libraries")
 
     def fresh() -> None:
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
@@ -233,8 +234,7 @@ def main() -> None:
     waveforms = clips(arguments.recordings, arguments.seconds)
     with tempfile.TemporaryDirectory(prefix="scribe-bench-") as folder:
         cache = Path(folder) / "models"
-        ModelRegistry(cache=cache)
-        by_way = ways(cache, waveforms[0], repeats=3)
+        by_way = ways(cache, clips(3, arguments.seconds)[1], repeats=3)
         registry = ModelRegistry(cache=cache)
         before = models_alone(registry, waveforms)
         default = through_the_stack(

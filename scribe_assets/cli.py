@@ -320,6 +320,41 @@ def status(
     out.print(table)
     if len(objects) > last:
         log.print(f"{len(objects) - last} more; see --last")
+    _print_devices(user)
+
+
+def _print_devices(user: str) -> None:
+    """What each device is doing, and who waits for one, in order."""
+    from scribe_assets.launcher.launcher import hosts
+
+    for host in hosts(Settings.load().home):
+        out.print()
+        for device in host["devices"]:
+            if device["partition"] is not None:
+                doing = f"works for {_recording(device['partition'], user)}"
+            elif device["worker"]:
+                doing = "is free" if device["ready"] else "is being made ready"
+            else:
+                doing = "is free, nothing loaded"
+            worker = f" (worker {device['worker']})" if device["worker"] else ""
+            out.print(f"{device['device']} {doing}{worker}", markup=False)
+        held = {device["run"] for device in host["devices"]}
+        others = [run for run in host["runs"] if run["run"] not in held]
+        for number, run in enumerate(others, start=1):
+            doing = "waits for a device" if run["waits"] else "converts or fuses"
+            out.print(
+                f"  {number}. {_recording(run['partition'], user)} {doing} (process {run['pid']})",
+                markup=False,
+            )
+
+
+def _recording(partition_key: str, user: str) -> str:
+    """A recording under way, for people to read; another user's is not named."""
+    try:
+        ref = RecordingRef.from_partition_key(partition_key)
+    except ValueError:  # a run of something else
+        return "another run"
+    return ref.recording_id if user in ("", ref.user_id) else "another user"
 
 
 def _print_status(storage: S3Storage, shown: Status) -> None:

@@ -19,6 +19,8 @@ from scribe_assets.storage.recordings import (
 )
 from scribe_assets.storage.s3 import S3Storage
 
+PROGRESS_SECONDS = 5.0
+
 
 @dataclass
 class Stage:
@@ -28,11 +30,12 @@ class Stage:
     ref: RecordingRef
     started: float = field(default_factory=time.monotonic)
     _logged: float = 0.0
+    _logged_after: float = 0.0
 
     def progress(self, done: float) -> None:
-        """Log the done fraction, every tenth."""
-        if done >= self._logged + 0.1:
-            self._logged = done
+        """Log the done fraction, every tenth, and not more often than somebody would look."""
+        if done >= self._logged + 0.1 and self.seconds >= self._logged_after + PROGRESS_SECONDS:
+            self._logged, self._logged_after = done, self.seconds
             self.context.log.info(f"{done:.0%} after {self.seconds:.1f} s")
 
     @property

@@ -7,19 +7,25 @@ terminal, a test) executes them itself, and waits for the device's lock as every
 """
 
 import os
+import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dagster import DagsterEvent, InitExecutorContext, MetadataValue, executor
+from dagster import (
+    DagsterEvent,
+    InitExecutorContext,
+    MetadataValue,
+    executor,
+)
 from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.errors import DagsterError, DagsterExecutionInterruptedError
 from dagster._core.events import EngineEventData
 from dagster._core.execution.api import ExecuteRunWithPlanIterable
-from dagster._core.execution.compute_logs import create_compute_log_file_key
+from dagster._core.execution.compute_logs import create_compute_log_file_key, redirect_to_file
 from dagster._core.execution.context.system import PlanExecutionContext, PlanOrchestrationContext
 from dagster._core.execution.context_creation_job import PlanExecutionContextManager
 from dagster._core.execution.plan.execute_plan import _trigger_hook, dagster_event_sequence_for_step
@@ -29,12 +35,16 @@ from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.execution.plan.step import ExecutionStep
 from dagster._core.execution.retries import RetryMode, get_retries_config
 from dagster._core.executor.base import Executor
+from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeLogManager
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.tags import PRIORITY_TAG
 from dagster._serdes import deserialize_value, serialize_value
+from dagster._utils import ensure_file, touch_file
 from dagster._utils.interrupts import check_captured_interrupt
 
 from scribe_assets.launcher.processes import ProcessIdentity
 from scribe_assets.launcher.protocol import Connection, connect, receive, send, wait
+from scribe_assets.launcher.shortcuts import remembered_partitions
 
 DEVICE_TAG = "scribe/device"
 """Tag of an op that computes on the device. A run gets it too, with the device it was given."""
@@ -138,6 +148,7 @@ def _steps(
         device.announce(bool(on_device))
     logs = context.instance.compute_log_manager
     with ExitStack() as stack:
+        stack.enter_context(remembered_partitions(context.instance))
         slots = stack.enter_context(
             InstanceConcurrencyContext(context.instance, context.dagster_run)
         )
@@ -149,7 +160,9 @@ def _steps(
             )
         )
         log_key = logs.build_log_key_for_run(context.run_id, create_compute_log_file_key())
-        captured = stack.enter_context(logs.capture_logs(log_key))
+        captured = stack.enter_context(
+            device.capture_logs(logs, log_key) if device else logs.capture_logs(log_key)
+        )
         yield DagsterEvent.capture_logs(context, plan.step_keys_to_execute, log_key, captured)
         ready: list[ExecutionStep] = []
         while not active.is_complete:
@@ -165,8 +178,8 @@ def _steps(
             step = min(ready, key=lambda step: (needs_device(step) != held, -priority(step.tags)))
             ready.remove(step)
             if device and needs_device(step):
-                yield from device.acquire(context)
-                events = device.execute(context, step, active.get_known_state())
+                yield from device.acquire(context, sorted(on_device), active.get_known_state())
+                events = device.execute(step, active.get_known_state())
             else:
                 events = dagster_event_sequence_for_step(
                     context.for_step(step, active.get_known_state())
@@ -196,6 +209,7 @@ class HostedDevice:
         self._host = host
         self._worker: Connection | None = None
         self._device = ""
+        self._logs: dict[str, str] = {}
 
     @property
     def is_held(self) -> bool:
@@ -206,8 +220,40 @@ class HostedDevice:
         """Say whether the run will ask for a device: its turn is kept."""
         send(self._host, needs_device=needs_device)
 
-    def acquire(self, context: PlanExecutionContext) -> Iterator[DagsterEvent]:
+    @contextmanager
+    def capture_logs(
+        self, logs: ComputeLogManager, log_key: Sequence[str]
+    ) -> Iterator[CapturedLogContext]:
+        """Capture what the run and its worker print.
+
+        Dagster's own capture into local files starts two processes, so that what is printed also
+        appears where the run was started. Here nobody watches, and they cost as much as a step.
+        """
+        if not isinstance(logs, LocalComputeLogManager):
+            with logs.capture_logs(log_key) as captured:
+                yield captured
+            return
+        with ExitStack() as stack:
+            for name, stream, suffix in (
+                ("stdout", sys.stdout, "out"),
+                ("stderr", sys.stderr, "err"),
+            ):
+                path = logs.get_captured_local_path(log_key, suffix)
+                ensure_file(path)
+                stack.enter_context(redirect_to_file(stream, path))
+                self._logs[name] = path
+            yield CapturedLogContext(log_key)
+        touch_file(logs.complete_artifact_path(log_key))
+
+    def acquire(
+        self, context: PlanExecutionContext, steps: list[str], known_state: KnownExecutionState
+    ) -> Iterator[DagsterEvent]:
         """Wait for a device, unless the run has one. Tells in the run's log for whom it waits.
+
+        Args:
+            context: of the run.
+            steps: keys of those that will be executed on the device.
+            known_state: of the run.
 
         Raises:
             DagsterExecutionInterruptedError: the run was ended meanwhile.
@@ -240,6 +286,18 @@ class HostedDevice:
             ),
         )
         context.instance.add_run_tags(context.run_id, {DEVICE_TAG: self._device})
+        job = self._plan_context.reconstructable_job
+        assert isinstance(job, ReconstructableJob)  # noqa: S101 - hosted runs are
+        yield from self._ask(
+            "opening",
+            steps=steps,
+            job=serialize_value(job),
+            run=serialize_value(context.dagster_run),
+            known_state=serialize_value(known_state),
+            retries=self._retries.for_inner_plan().value,
+            stdout=self._logs.get("stdout"),
+            stderr=self._logs.get("stderr"),
+        )
 
     def _answer(self) -> dict[str, Any]:
         while not wait([self._host], POLL_SECONDS):
@@ -250,7 +308,7 @@ class HostedDevice:
             raise DeviceWorkerError("the launcher's host has ended; see launcher.log") from error
 
     def execute(
-        self, context: PlanExecutionContext, step: ExecutionStep, known_state: KnownExecutionState
+        self, step: ExecutionStep, known_state: KnownExecutionState
     ) -> Iterator[DagsterEvent]:
         """Let the worker execute a step; its events are stored already.
 
@@ -258,30 +316,24 @@ class HostedDevice:
             DagsterExecutionInterruptedError: the run was ended meanwhile.
             DeviceWorkerError: the worker died; the message says of what, with its last words.
         """
-        worker, job = self._worker, self._plan_context.reconstructable_job
-        assert worker is not None  # noqa: S101 - see `acquire`
-        assert isinstance(job, ReconstructableJob)  # noqa: S101 - hosted runs are
+        yield from self._ask(step.key, step=step.key, known_state=serialize_value(known_state))
+
+    def _ask(self, what: str, **request: Any) -> Iterator[DagsterEvent]:
+        assert self._worker is not None  # noqa: S101 - see `acquire`
         try:
-            send(
-                worker,
-                step=step.key,
-                job=serialize_value(job),
-                run=serialize_value(context.dagster_run),
-                known_state=serialize_value(known_state),
-                retries=self._retries.for_inner_plan().value,
-            )
+            send(self._worker, **request)
             while True:
-                while not wait([worker], POLL_SECONDS):
+                while not wait([self._worker], POLL_SECONDS):
                     _stop_if_interrupted()
-                answer = receive(worker)
+                answer = receive(self._worker)
                 if "event" in answer:
                     yield deserialize_value(answer["event"], DagsterEvent)
                 elif "error" in answer:
-                    raise DeviceWorkerError(f"{step.key}: {answer['error']}")
+                    raise DeviceWorkerError(f"{what}: {answer['error']}")
                 else:
                     return
         except (EOFError, ConnectionError) as error:
-            raise DeviceWorkerError(f"{step.key}: {self._explanation()}") from error
+            raise DeviceWorkerError(f"{what}: {self._explanation()}") from error
 
     def _explanation(self) -> str:
         """Why the worker is gone; the host is its parent and knows."""

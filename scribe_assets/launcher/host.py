@@ -9,7 +9,7 @@ One thread only: a process with several cannot be forked safely.
 """
 
 import faulthandler
-import json
+import importlib
 import logging
 import os
 import shutil
@@ -27,6 +27,7 @@ from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
 from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.events import DagsterEventType
@@ -35,8 +36,10 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.origin import JobPythonOrigin
 from dagster._serdes import deserialize_value, serialize_value
 
+from scribe_assets.launcher.config import HostConfig
 from scribe_assets.launcher.executor import HOST_VARIABLE, PROCESS_TAG, priority
 from scribe_assets.launcher.processes import (
+    LAST_LINES,
     ProcessIdentity,
     describe_exit,
     end_with_parent,
@@ -44,6 +47,7 @@ from scribe_assets.launcher.processes import (
     tail,
 )
 from scribe_assets.launcher.protocol import Connection, Listening, receive, send, wait
+from scribe_assets.launcher.shortcuts import keep_sqlite_engines
 from scribe_assets.settings import Settings
 
 logger = logging.getLogger("scribe.launcher")
@@ -52,38 +56,11 @@ POLL_SECONDS = 0.5
 ALONE_SECONDS = 15.0
 """A daemon that is started again within this time finds its runs still running."""
 
+RUN_NICENESS = 10
+"""Runs wait for their turn; on a CPU they must not take it from the one that computes."""
+
 PATIENCE_SECONDS = 30.0
 """How long a device is kept for a run that was queued earlier and is still being converted."""
-
-
-@dataclass(frozen=True)
-class HostConfig:
-    """What a host is started with.
-
-    Args:
-        home: SCRIBE_HOME.
-        name: of the host's files in `home/launcher`.
-        instance: Dagster's instance, serialized.
-        origin: code of the location whose runs it executes, serialized.
-        devices: see `GpuRunLauncher`.
-        runs_per_worker: see `GpuRunLauncher`.
-        worker_growth_gb: see `GpuRunLauncher`.
-        worker_idle_seconds: see `GpuRunLauncher`.
-    """
-
-    home: str
-    name: str
-    instance: str
-    origin: str
-    devices: list[str]
-    runs_per_worker: int
-    worker_growth_gb: float
-    worker_idle_seconds: float
-
-    @property
-    def folder(self) -> Path:
-        """Where the hosts of a SCRIBE_HOME have their sockets and locks."""
-        return Path(self.home) / "launcher"
 
 
 @dataclass
@@ -135,27 +112,36 @@ class Host:
         self.lock = lock
         self.instance = instance
         self.origin = deserialize_value(config.origin, JobPythonOrigin)
-        self.home = Path(config.home)
+        self.home = config.home
         self.runs: dict[str, Run] = {}
         self.devices: list[Device] = []
         self.clients: list[Connection] = []
         self.launchers: list[Connection] = []
         self.last_launcher = time.monotonic()
-        self.listening = Listening(config.folder / f"{config.name}.sock")
-        with visible_devices(config.devices) as devices:
+        with visible_devices(config.config.devices) as devices:
             reconstructable_job(self.origin).get_definition()  # loaded once, for all runs
+            for module in config.config.preload:
+                importlib.import_module(module)
             self.devices = [Device(name) for name in devices()]
         logger.info("devices: %s", ", ".join(device.name for device in self.devices))
         self.code = code_folder(self.origin)
         self.fingerprint = fingerprint(self.code)
         self.stale = False
+        # Where other hosts are told apart from those that were killed: by the process.
+        self.temporary = self.home / "tmp" / f"{config.name}-{os.getpid()}"
+        for left in self.home.glob(f"tmp/{config.name}-*"):
+            if not psutil.pid_exists(int(left.name.rpartition("-")[2])):
+                shutil.rmtree(left, ignore_errors=True)
+        self.listening = Listening(config.address)
 
     # The loop
 
     def serve(self) -> None:
         """Serve until told to stop, left alone, or replaced and done."""
         while not (self._is_abandoned() or (self.stale and not self.runs)):
-            sources: dict[Any, Callable[[], None]] = {self.listening.socket: self._accept}
+            sources: dict[Any, Callable[[], None]] = {}
+            if not self.stale:
+                sources[self.listening.socket] = self._accept
             for client in self.clients:
                 sources[client] = partial(self._hear_client, client)
             for run in self.runs.values():
@@ -222,7 +208,7 @@ class Host:
             DagsterRunStatus.NOT_STARTED,
         ):
             return {"ok": True}
-        temporary = self.home / "tmp" / run_id
+        temporary = self.temporary / run_id
         temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
         ours, theirs = _pair()
         process = get_context("fork").Process(
@@ -246,6 +232,7 @@ class Host:
         """The life of a run's process, which leads a group of its own: what it starts, such as
         ffmpeg, is found when it is gone."""
         os.setsid()
+        os.nice(RUN_NICENESS)
         end_with_parent(parent, signal.SIGKILL)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
@@ -257,13 +244,14 @@ class Host:
         self.listening.socket.close()
         tempfile.tempdir = os.environ["TMPDIR"] = str(temporary)
         os.environ[HOST_VARIABLE] = str(theirs.fileno())
-        with DagsterInstance.from_ref(self.instance.get_ref()) as instance:
-            instance.add_run_tags(run_id, {PROCESS_TAG: str(ProcessIdentity.current())})
-            run = instance.get_run_by_id(run_id)
-            if run is None or run.job_code_origin is None:
-                raise ValueError(f"run {run_id} is gone, or does not say what it runs")
-            for _ in execute_run_iterator(reconstructable_job(run.job_code_origin), run, instance):
-                pass
+        # The instance serves here, too: between calls it has no connection to its storage.
+        self.instance.add_run_tags(run_id, {PROCESS_TAG: str(ProcessIdentity.current())})
+        run = self.instance.get_run_by_id(run_id)
+        if run is None or run.job_code_origin is None:
+            raise ValueError(f"run {run_id} is gone, or does not say what it runs")
+        job = reconstructable_job(run.job_code_origin)
+        for _ in execute_run_iterator(job, run, self.instance):
+            pass
 
     def _hear_run(self, run: Run) -> None:
         assert run.connection is not None  # noqa: S101 - or it would not be heard
@@ -311,17 +299,21 @@ class Host:
             logger.exception("the end of run %s could not be written", run_id)
 
     def _last_words(self, run_id: str) -> str:
-        """The end of what a run's process wrote to its standard error."""
-        captured = self.instance.get_records_for_run(
-            run_id, of_type=DagsterEventType.LOGS_CAPTURED
-        ).records
-        if not captured:
-            return ""
-        event = captured[-1].event_log_entry.get_dagster_event()
+        """The end of what a run, or a worker on its behalf, wrote to its standard error."""
         logs = self.instance.compute_log_manager
-        key = logs.build_log_key_for_run(run_id, event.logs_captured_data.file_key)
-        said = logs.get_log_data(key).stderr or b""
-        return "\n".join(said.decode(errors="replace").splitlines()[-15:])
+        try:
+            captured = self.instance.get_records_for_run(
+                run_id, of_type=DagsterEventType.LOGS_CAPTURED
+            ).records
+            if not captured:
+                return ""
+            event = captured[-1].event_log_entry.get_dagster_event()
+            key = logs.build_log_key_for_run(run_id, event.logs_captured_data.file_key)
+            said = logs.get_log_data(key).stderr or b""
+        except Exception:  # whatever the storage raises; the run ends without its last words
+            logger.exception("what run %s printed could not be read", run_id)
+            return ""
+        return "\n".join(said.decode(errors="replace").splitlines()[-LAST_LINES:])
 
     # Devices
 
@@ -398,7 +390,7 @@ class Host:
     def _worker_files(self, device: Device) -> tuple[Path, Path]:
         """The log and the temporary folder of a device's worker."""
         name = f"worker-{device.name.replace(':', '-')}"
-        return self.home / "logs" / f"{name}.log", self.home / "tmp" / name
+        return self.home / "logs" / f"{name}.log", self.temporary / name
 
     def _start_worker(self, device: Device) -> None:
         log, temporary = self._worker_files(device)
@@ -423,17 +415,18 @@ class Host:
         send(
             ours,
             parent=os.getpid(),
-            home=self.config.home,
+            home=str(self.home),
             device=device.name,
             instance=self.config.instance,
+            preload=self.config.config.worker_preload,
             job=serialize_value(reconstructable_job(self.origin)),
             address=str(
                 self.config.folder / f"{self.config.name}-{device.name.replace(':', '-')}.worker"
             ),
             limits={
-                "runs": self.config.runs_per_worker,
-                "growth_bytes": int(self.config.worker_growth_gb * 1e9),
-                "idle_seconds": self.config.worker_idle_seconds,
+                "runs": self.config.config.runs_per_worker,
+                "growth_bytes": int(self.config.config.worker_growth_gb * 1e9),
+                "idle_seconds": self.config.config.worker_idle_seconds,
             },
         )
 
@@ -468,7 +461,6 @@ class Host:
         signal_process(device.worker.pid, signal.SIGKILL, group=True)
         shutil.rmtree(temporary, ignore_errors=True)
         device.connection.close()
-        words = tail(log, since=device.log_size)
         died = f"the worker on {device.name} (process {device.worker.pid}) {describe_exit(code)}"
         concerned = device.run if device.run and device.run.device is device else None
         if (
@@ -478,6 +470,9 @@ class Host:
             concerned = min(waiting, key=lambda run: run.order, default=None)
         if concerned and concerned.connection:
             logger.error("%s; see %s", died, log)
+            # While it works for a run, what it prints goes into that run's log.
+            own = device.address is not None
+            words = self._last_words(concerned.run_id) if own else tail(log, since=device.log_size)
             concerned.waiting_since = concerned.device = None
             with suppress(ConnectionError):  # it may just have ended, too
                 send(concerned.connection, died=f"{died}.\n{words}" if words else f"{died}.")
@@ -521,7 +516,9 @@ class Host:
             signal_process(run.process.pid or 0, signal.SIGKILL, group=True)
             shutil.rmtree(run.temporary, ignore_errors=True)
             self._settle(run.run_id, "Scribe was stopped while this run was under way")
-        self.listening.close()
+        shutil.rmtree(self.temporary, ignore_errors=True)
+        if not self.stale:  # else the address is another host's
+            self.listening.close()
 
 
 def _pair() -> tuple[Connection, Connection]:
@@ -579,9 +576,10 @@ def main() -> None:
     import fcntl
 
     faulthandler.enable()
+    keep_sqlite_engines()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logger.setLevel(logging.INFO)
-    config = HostConfig(**json.loads(sys.stdin.read()))
+    config = HostConfig.model_validate_json(sys.stdin.read())
     config.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = (config.folder / f"{config.name}.lock").open("a+")
     try:

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +23,9 @@ from dagster._core.origin import JobPythonOrigin
 from dagster._core.storage.dagster_run import DagsterRun
 from dagster._serdes import ConfigurableClass, serialize_value
 from dagster._serdes.config_class import ConfigurableClassData
-from pydantic import BaseModel, ConfigDict
-from pydantic import Field as Setting
 
+from scribe_assets.launcher.config import HostConfig, LauncherConfig
 from scribe_assets.launcher.executor import PROCESS_TAG
-from scribe_assets.launcher.host import HostConfig
 from scribe_assets.launcher.processes import ProcessIdentity, tail
 from scribe_assets.launcher.protocol import Connection, connect, receive, send
 from scribe_assets.settings import Settings
@@ -36,19 +33,6 @@ from scribe_assets.settings import Settings
 START_SECONDS = 60.0
 TERMINATE_SECONDS = 6.0
 ATTEMPTS = 3
-
-
-class LauncherConfig(BaseModel):
-    """The configuration of `GpuRunLauncher`, as it stands in `dagster.yaml`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    devices: list[str] = []
-    runs_per_worker: int = Setting(200, ge=1)
-    worker_growth_gb: float = Setting(4.0, gt=0)
-    worker_idle_seconds: float = Setting(600.0, gt=0)
-    vram_budget_gb: float | None = Setting(None, gt=0)
-    env: dict[str, str] = {}
 
 
 class GpuRunLauncher(RunLauncher, ConfigurableClass):
@@ -64,6 +48,8 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         runs_per_worker: 200           # then the process that holds the models is replaced,
         worker_growth_gb: 4            # or when it has grown by so much,
         worker_idle_seconds: 600       # or when it had nothing to do, and others may want the GPU
+        preload: [scribe_assets.preload]  # modules imported once, before runs are forked
+        worker_preload: [scribe_assets.speech.libraries]  # and by a worker that waits for a device
         env: {OMP_NUM_THREADS: "4"}    # added to the environment of all runs
     ```
 
@@ -103,6 +89,8 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
             "worker_growth_gb": Field(float, is_required=False),
             "worker_idle_seconds": Field(float, is_required=False),
             "vram_budget_gb": Field(Noneable(float), is_required=False),
+            "preload": Field(Array(str), is_required=False),
+            "worker_preload": Field(Array(str), is_required=False),
             "env": Field(Permissive(), is_required=False),
         }
 
@@ -148,8 +136,8 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         if run is None or run.is_finished:
             return False
         self._instance.report_run_canceling(run)
-        process = _process_of(run)
-        was_there = process is not None and process.is_visible and process.end(TERMINATE_SECONDS)
+        process = process_of(run)
+        was_there = process is not None and process.is_visible() and process.end(TERMINATE_SECONDS)
         again = self._instance.get_run_by_id(run_id)
         if not was_there and again and not again.is_finished:
             self._instance.report_run_canceled(again)  # nobody is left to say so
@@ -167,8 +155,8 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         is RUNNING: a run of another container, or one of an executor that is not ours.
         """
         self._watch(run)
-        process = _process_of(run)
-        if process is None or not process.is_visible or process.is_alive:
+        process = process_of(run)
+        if process is None or not process.is_visible() or process.is_alive():
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(
             WorkerStatus.FAILED,
@@ -197,7 +185,7 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
             if config.name in self._hosts:
                 return
             try:
-                host = connect(config.folder / f"{config.name}.sock")
+                host = connect(config.address)
                 send(host, watch=True)
             except OSError:  # there is none, and no run of it
                 return
@@ -212,7 +200,7 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         process: subprocess.Popen[bytes] | None = None
         while time.monotonic() < deadline:
             try:
-                self._hosts[config.name] = connect(config.folder / f"{config.name}.sock")
+                self._hosts[config.name] = connect(config.address)
             except OSError:
                 if process is None or process.poll() is not None:
                     if process and process.returncode:
@@ -225,7 +213,7 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
 
     def _start(self, origin: JobPythonOrigin, config: HostConfig) -> subprocess.Popen[bytes]:
         self._log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        environment = {**os.environ, **self._config.env, "SCRIBE_HOME": config.home}
+        environment = {**os.environ, **self._config.env, "SCRIBE_HOME": str(config.home)}
         if self._config.vram_budget_gb is not None:
             environment["SCRIBE_VRAM_BUDGET_GB"] = str(self._config.vram_budget_gb)
         with self._log.open("ab") as log:
@@ -243,7 +231,7 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
             )
         # By a pipe: the instance may hold the password of a database, which `ps` must not show.
         assert process.stdin is not None  # noqa: S101 - it is a pipe
-        process.stdin.write(json.dumps(asdict(config)).encode())
+        process.stdin.write(config.model_dump_json().encode())
         process.stdin.close()
         return process
 
@@ -253,14 +241,11 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         code = serialize_value(origin.repository_origin)
         identity = json.dumps([instance, code, self._config.model_dump()])
         return HostConfig(
-            home=str(home),
+            home=home,
             name=hashlib.sha256(identity.encode()).hexdigest()[:12],
             instance=instance,
             origin=serialize_value(origin),
-            devices=self._config.devices,
-            runs_per_worker=self._config.runs_per_worker,
-            worker_growth_gb=self._config.worker_growth_gb,
-            worker_idle_seconds=self._config.worker_idle_seconds,
+            config=self._config.model_dump(),
         )
 
     def _drop(self, host: Connection, retire: bool = False) -> None:
@@ -271,7 +256,8 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
             host.close()
 
 
-def _process_of(run: DagsterRun) -> ProcessIdentity | None:
+def process_of(run: DagsterRun) -> ProcessIdentity | None:
+    """The process that executes a run; None where it has not said so yet."""
     tag = run.tags.get(PROCESS_TAG)
     return ProcessIdentity.parse(tag) if tag else None
 

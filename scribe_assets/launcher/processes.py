@@ -11,6 +11,9 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
+LAST_LINES = 60
+"""Of a log, to tell why a process died: a crash prints where it was, from the inside out."""
+
 
 @dataclass(frozen=True)
 class ProcessIdentity:
@@ -62,27 +65,25 @@ class ProcessIdentity:
     def __str__(self) -> str:
         return f"{self.pid}/{self.started}/{self.boot}/{self.namespace}"
 
-    @property
     def is_visible(self) -> bool:
         """Whether `is_alive` can be told from here: a process of another container cannot be seen
         while the machine runs on."""
         here = self.current()
         return self.boot != here.boot or self.namespace == here.namespace
 
-    @property
     def is_alive(self) -> bool:
         """Whether it still runs."""
         return ProcessIdentity.of(self.pid) == self
 
     def end(self, grace: float) -> bool:
         """Ask it to end, kill it after `grace` seconds, and say whether it was there."""
-        if not self.is_alive:
+        if not self.is_alive():
             return False
         signal_process(self.pid, signal.SIGTERM)
         deadline = time.monotonic() + grace
-        while self.is_alive and time.monotonic() < deadline:
+        while self.is_alive() and time.monotonic() < deadline:
             time.sleep(0.05)
-        if self.is_alive:
+        if self.is_alive():
             signal_process(self.pid, signal.SIGKILL)
         return True
 
@@ -123,7 +124,7 @@ def describe_exit(code: int | None) -> str:
         return f"was killed by signal {-code}"
 
 
-def tail(log: Path, lines: int = 15, since: int = 0) -> str:
+def tail(log: Path, lines: int = LAST_LINES, since: int = 0) -> str:
     """The last lines of a log, of what was written after its first `since` bytes."""
     if not log.exists():
         return ""

@@ -6,18 +6,24 @@ the device. The host starts another one when there is work.
 """
 
 import faulthandler
+import importlib
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
-from dagster import DagsterInstance
+from dagster import DagsterEvent, DagsterInstance
 from dagster._core.definitions.reconstruct import ReconstructableJob
-from dagster._core.execution.api import create_execution_plan, execute_plan_iterator
+from dagster._core.execution.api import create_execution_plan
+from dagster._core.execution.compute_logs import redirect_to_file
+from dagster._core.execution.context_creation_job import PlanExecutionContextManager
+from dagster._core.execution.plan.execute_plan import dagster_event_sequence_for_step
 from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.execution.retries import RetryMode
 from dagster._core.instance.ref import InstanceRef
@@ -28,7 +34,7 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 from scribe_assets.launcher.lease import Lease
 from scribe_assets.launcher.processes import end_with_parent
 from scribe_assets.launcher.protocol import Connection, Listening, receive, send, wait
-from scribe_assets.speech.models import import_libraries
+from scribe_assets.launcher.shortcuts import keep_sqlite_engines, remembered_partitions
 
 POLL_SECONDS = 1.0
 
@@ -44,6 +50,7 @@ class Limits:
 
 def main() -> None:
     """Serve until it is time to go; the host talks through the file descriptor it names."""
+    keep_sqlite_engines()
     faulthandler.enable()  # a segmentation fault says where, in the worker's log
     host = Connection(int(sys.argv[1]))
     start = receive(host)
@@ -53,7 +60,8 @@ def main() -> None:
     with DagsterInstance.from_ref(instance_ref) as instance:
         # Everything that takes time and no device, while another process may still have it.
         deserialize_value(start["job"], ReconstructableJob).get_definition()
-        import_libraries()
+        for module in start["preload"]:
+            importlib.import_module(module)
         lease.hold()
         listening = Listening(Path(start["address"]))
         send(host, ready=str(listening.address))
@@ -95,41 +103,66 @@ def serve(
 
 def serve_run(run: Connection, instance: DagsterInstance) -> None:
     """Execute the steps that a run hands over, until it leaves."""
-    while True:
-        try:
-            request = receive(run)
-        except (EOFError, ConnectionError):
-            return
-        try:
-            for event in execute_step(instance, request):
-                send(run, event=event)
-            send(run, done=True)
-        except ConnectionError:  # the run has been ended
-            return
-        except Exception:  # noqa: BLE001 - a step that fails gives an event; this is a fault of the machinery, and the run's
-            send(run, error=serializable_error_info_from_exc_info(sys.exc_info()).to_string())
+    try:
+        opening = receive(run)
+        with ExitStack() as cleanup:
+            for name, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
+                if path := opening[name]:
+                    cleanup.enter_context(redirect_to_file(stream, path))
+            try:
+                execute = cleanup.enter_context(open_plan(instance, opening))
+                send(run, done=True)
+                while True:
+                    for event in execute(receive(run)):
+                        send(run, event=serialize_value(event))
+                    send(run, done=True)
+            except (EOFError, ConnectionError):
+                raise
+            except Exception:  # noqa: BLE001 - a step that fails has an event for it; this is a fault of the machinery, and fails the run
+                send(run, error=serializable_error_info_from_exc_info(sys.exc_info()).to_string())
+    except (EOFError, ConnectionError):  # the run has left, or has been ended
+        return
 
 
-def execute_step(instance: DagsterInstance, request: dict[str, Any]) -> Any:
-    """Execute one step of a run, and yield its serialized events, which are stored already."""
-    job = deserialize_value(request["job"], ReconstructableJob)
-    run = deserialize_value(request["run"], DagsterRun)
+@contextmanager
+def open_plan(
+    instance: DagsterInstance, opening: dict[str, Any]
+) -> Iterator[Callable[[dict[str, Any]], Iterator[DagsterEvent]]]:
+    """Prepare for the steps of a run; gives what executes one, and yields its events, which are
+    stored already."""
+    job = deserialize_value(opening["job"], ReconstructableJob)
+    run = deserialize_value(opening["run"], DagsterRun)
+    known_state = deserialize_value(opening["known_state"], KnownExecutionState)
     plan = create_execution_plan(
         job,
         run_config=run.run_config,
-        step_keys_to_execute=[request["step"]],
-        known_state=deserialize_value(request["known_state"], KnownExecutionState),
+        step_keys_to_execute=opening["steps"],
+        known_state=known_state,
         repository_load_data=job.repository.repository_load_data,
     )
-    for event in execute_plan_iterator(
-        plan,
-        job,
-        run,
-        instance,
-        retry_mode=RetryMode(request["retries"]),
+    manager = PlanExecutionContextManager(
+        job=job,
+        execution_plan=plan,
         run_config=run.run_config,
-    ):
-        yield serialize_value(event)
+        dagster_run=run,
+        instance=instance,
+        retry_mode=RetryMode(opening["retries"]),
+    )
+
+    def execute(request: dict[str, Any]) -> Iterator[DagsterEvent]:
+        step = plan.get_executable_step_by_key(request["step"])
+        state = deserialize_value(request["known_state"], KnownExecutionState)
+        yield from dagster_event_sequence_for_step(manager.get_context().for_step(step, state))
+
+    for event in manager.prepare_context():
+        if event.is_failure:
+            raise RuntimeError(event.message)
+    try:
+        with remembered_partitions(instance):
+            yield execute
+    finally:
+        for _ in manager.shutdown_context():
+            pass
 
 
 if __name__ == "__main__":

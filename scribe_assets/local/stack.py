@@ -20,7 +20,7 @@ from urllib.error import URLError
 
 import yaml
 
-from scribe_assets.launcher.launcher import stop_hosts
+from scribe_assets.launcher.launcher import process_of, stop_hosts
 from scribe_assets.local.processes import (
     GRACE_SECONDS,
     Process,
@@ -38,6 +38,7 @@ from scribe_assets.storage.s3 import S3Storage
 
 START_SECONDS = 120.0
 LOCATION = "scribe"
+DAEMON = "the daemon"
 
 # The state of our sensors as the daemon sees it: a tick means that uploads are being watched.
 TICKS_QUERY = """
@@ -121,6 +122,7 @@ def _open_lock(home: Path):  # type: ignore[no-untyped-def]
 
 def _start_all(settings: Settings, processes: list[Process], cleanup: ExitStack) -> Stack:
     home = settings.home
+    stop_hosts(home)  # of a stack that was killed a moment ago
     temporary = home / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)  # of runs that were killed
     temporary.mkdir(mode=0o700)
@@ -141,34 +143,14 @@ def _start_all(settings: Settings, processes: list[Process], cleanup: ExitStack)
     else:
         s3_url = settings.endpoint_url or f"https://s3.amazonaws.com ({AWS})"
     S3Storage.from_settings(settings).ensure_buckets()
-    stop_hosts(home)  # of a stack that was killed a moment ago
     fail_orphans()
 
     sockets = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="scribe-", dir="/tmp")))
     code_socket = sockets / "code.sock"
-    workspace = dagster_home / "workspace.yaml"
-    workspace.write_text(
-        yaml.safe_dump(
-            {
-                "load_from": [
-                    {"grpc_server": {"socket": str(code_socket), "location_name": LOCATION}}
-                ]
-            }
-        )
-    )
-    dagster = [sys.executable, "-m", "dagster"]
-    code = start(
-        "the code location",
-        [
-            *dagster,
-            *("api", "grpc", "--socket", str(code_socket)),
-            *("--module-name", "scribe_assets.definitions", "--location-name", LOCATION),
-            *("--use-python-environment-entry-point", "--inject-env-vars-from-instance"),
-        ],
-        home / "logs" / "code.log",
-    )
+    workspace = write_workspace(home, code_socket)
+    code = start_code_server(home, code_socket)
     processes.insert(0, code)
-    _wait_for_socket(code, code_socket)
+    wait_for_socket(code, code_socket)
     ui_port = free_port(settings.ui_port)
     web = start(
         "the webserver",
@@ -179,15 +161,40 @@ def _start_all(settings: Settings, processes: list[Process], cleanup: ExitStack)
         home / "logs" / "webserver.log",
     )
     processes.insert(0, web)
-    daemon = start(
-        "the daemon",
-        [executable("dagster-daemon"), "run", "--workspace", str(workspace)],
-        home / "logs" / "daemon.log",
-    )
-    processes.insert(0, daemon)
+    processes.insert(0, start_daemon(home, workspace))
     wait_for_port(web, ui_port, START_SECONDS)
     running = RunningStack(os.getpid(), f"http://127.0.0.1:{ui_port}", s3_url)
     return Stack(running, processes)
+
+
+def write_workspace(home: Path, code_socket: Path) -> Path:
+    """The workspace file, by which webserver and daemon find the code location."""
+    workspace = home / "dagster" / "workspace.yaml"
+    server = {"socket": str(code_socket), "location_name": LOCATION}
+    workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
+    return workspace
+
+
+def start_code_server(home: Path, code_socket: Path) -> Process:
+    """Start the code location, which evaluates sensors; runs have processes of their own."""
+    return start(
+        "the code location",
+        [
+            *(sys.executable, "-m", "dagster", "api", "grpc", "--socket", str(code_socket)),
+            *("--module-name", "scribe_assets.definitions", "--location-name", LOCATION),
+            *("--use-python-environment-entry-point", "--inject-env-vars-from-instance"),
+        ],
+        home / "logs" / "code.log",
+    )
+
+
+def start_daemon(home: Path, workspace: Path) -> Process:
+    """Start the daemon: sensors, queue, monitoring, backfills."""
+    return start(
+        DAEMON,
+        [executable("dagster-daemon"), "run", "--workspace", str(workspace)],
+        home / "logs" / "daemon.log",
+    )
 
 
 def _stop_all(processes: list[Process], home: Path) -> None:
@@ -197,7 +204,7 @@ def _stop_all(processes: list[Process], home: Path) -> None:
         return
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # an impatient second one must not leave half
-    daemon = next((process for process in processes if process.name == "the daemon"), None)
+    daemon = next((process for process in processes if process.name == DAEMON), None)
     if daemon:
         daemon.popen.terminate()
         with suppress(subprocess.TimeoutExpired):  # it is killed below
@@ -218,6 +225,9 @@ def fail_orphans() -> None:
             DagsterRunStatus.CANCELING,
         ]
         for run_ in instance.get_runs(RunsFilter(statuses=lost)):
+            process = process_of(run_)
+            if process and process.is_alive():  # a `dagster asset materialize` in a terminal
+                continue
             instance.report_run_failed(run_, "Scribe was stopped while this run was under way")
 
 
@@ -229,7 +239,7 @@ def _packaged(name: str) -> Path:
     return Path(str(resources.files("scribe_assets.local") / name))
 
 
-def _wait_for_socket(process: Process, path: Path) -> None:
+def wait_for_socket(process: Process, path: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         with socket.socket(socket.AF_UNIX) as probe:

@@ -66,8 +66,14 @@ def outcome(
         return "failed", "the run was cancelled; start it again from the Dagster UI"
     if run.tags.get(WILL_RETRY_TAG) == "true":
         return "queued", None
+    last_words = "the run ended without a word of its own; see its log in the Dagster UI"
     for record in instance.get_records_for_run(run.run_id).records:
         event = record.event_log_entry.dagster_event
+        if event is not None and event.is_run_failure:
+            # A process that died; what it wrote last stands in the run's log.
+            error = event.job_failure_data.error if event.event_specific_data else None
+            words = sentence(error) if error else event.message or last_words
+            last_words = words.strip().partition("\n")[0]
         if event is None or not event.is_step_failure:
             continue
         data = event.step_failure_data
@@ -75,7 +81,7 @@ def outcome(
             return "failed", data.user_failure_data.description
         if data.error:
             return "failed", f"{event.step_key}: {sentence(data.error)}"
-    return "failed", "the run ended without a word of its own; see its log in the Dagster UI"
+    return "failed", last_words
 
 
 def sentence(error: SerializableErrorInfo) -> str:

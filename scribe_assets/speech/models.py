@@ -146,14 +146,6 @@ def resolve_device(device: str) -> str:
     return device
 
 
-def import_libraries() -> None:
-    """Import what the models need, which takes seconds, without touching a device."""
-    import faster_whisper  # noqa: F401
-    import pyannote.audio.pipelines  # noqa: F401
-
-    from scribe_assets.speech import networks  # noqa: F401
-
-
 @dataclass(frozen=True)
 class Loaded:
     """A model in memory; `size` is that of its weights, in bytes."""

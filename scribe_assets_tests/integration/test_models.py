@@ -74,15 +74,15 @@ def test_the_lease_is_held_while_a_model_is_used(tmp_path: Path) -> None:
 
     @contextmanager
     def lease(device: str) -> Iterator[None]:
-        told.append(f"{device} from {registry.loaded}")
+        told.append(f"{device} from {own.loaded}")
         yield
-        told.append(f"until {registry.loaded}")
+        told.append(f"until {own.loaded}")
 
-    registry = ModelRegistry(cache=tmp_path, device="cpu:1", lease=lease)
-    with registry.embedder():
+    own = ModelRegistry(cache=tmp_path, device="cpu:1", lease=lease)
+    with own.embedder():
         pass
     assert told == ["cpu:1 from []", "until ['embedding']"]
-    assert registry.facts("embedding")["device"] == "cpu:1"
+    assert own.facts("embedding")["device"] == "cpu:1"
 
 
 def test_one_model_at_a_time(registry: ModelRegistry) -> None:

@@ -1,0 +1,50 @@
+"""The configuration of the run launcher, and what it starts a host with."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LauncherConfig(BaseModel):
+    """The configuration of `GpuRunLauncher`, as it stands in `dagster.yaml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    devices: list[str] = []
+    runs_per_worker: int = Field(200, ge=1)
+    worker_growth_gb: float = Field(4.0, gt=0)
+    worker_idle_seconds: float = Field(600.0, gt=0)
+    vram_budget_gb: float | None = Field(None, gt=0)
+    preload: list[str] = ["scribe_assets.preload"]
+    worker_preload: list[str] = ["scribe_assets.speech.libraries"]
+    env: dict[str, str] = {}
+
+
+class HostConfig(BaseModel):
+    """What a host is started with.
+
+    Args:
+        home: SCRIBE_HOME.
+        name: of the host's files in `home/launcher`.
+        instance: Dagster's instance, serialized.
+        origin: code of the location whose runs it executes, serialized.
+        config: of the launcher.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    home: Path
+    name: str
+    instance: str
+    origin: str
+    config: LauncherConfig
+
+    @property
+    def folder(self) -> Path:
+        """Where the hosts of a SCRIBE_HOME have their sockets and locks."""
+        return self.home / "launcher"
+
+    @property
+    def address(self) -> Path:
+        """Socket of the host."""
+        return self.folder / f"{self.name}.sock"

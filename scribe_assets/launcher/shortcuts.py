@@ -1,0 +1,52 @@
+"""What Dagster does anew for every event, done once in the processes that execute runs.
+
+Two things make most of what a short recording costs beside its computation: an SQLite engine, with
+an empty cache of compiled statements, for each of some 200 statements; and 64 times the question
+whether the run's partition exists. Both are remembered here. The version of Dagster is pinned, and
+`make test` fails where these names are no longer there.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from dagster import DagsterInstance
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
+
+MAX_ENGINES = 64
+"""There is a database for each run, and a worker serves hundreds."""
+
+
+def keep_sqlite_engines() -> None:
+    """Let this process keep SQLite engines. They hold no connections (`NullPool`), only statements,
+    so that they may also be inherited by a forked process."""
+    for module in (sqlite_event_log, sqlite_run_storage):
+        module.create_engine = _remembering(module.create_engine)  # type: ignore[attr-defined]
+
+
+def _remembering(create_engine: Callable[..., Any]) -> Callable[..., Any]:
+    engines: dict[tuple[str, str], Any] = {}
+
+    def create(url: str, **options: Any) -> Any:
+        key = (url, repr(options))
+        if key not in engines:
+            if len(engines) >= MAX_ENGINES:
+                engines.clear()
+            engines[key] = create_engine(url, **options)
+        return engines[key]
+
+    return create
+
+
+@contextmanager
+def remembered_partitions(instance: DagsterInstance) -> Iterator[None]:
+    """Ask the database once whether a partition exists. For the time of one run: Dagster's own
+    cache is bypassed where a run looks at its inputs."""
+    ask = instance.has_dynamic_partition
+    instance.has_dynamic_partition = cache(ask)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        instance.has_dynamic_partition = ask  # type: ignore[method-assign]
