@@ -6,7 +6,7 @@ UV := $(or $(shell command -v uv),.uv/bin/uv)
 INSTALLED := $(VENV)/.installed
 LOCK := $(UV) pip compile pyproject.toml --extra dev --universal --generate-hashes --no-annotate --no-header --quiet
 
-.PHONY: demo up test check format lock schemas install clean
+.PHONY: demo up test bench check format lock schemas install clean
 
 demo: $(INSTALLED)  ## Transcribe a sample recording, from nothing to names
 	@$(BIN)/scribe demo
@@ -16,6 +16,9 @@ up: $(INSTALLED)  ## Run the whole stack until Ctrl-C
 
 test: $(INSTALLED)  ## Run all tests
 	$(BIN)/python -m pytest
+
+bench: $(INSTALLED)  ## Measure: a table, and JSON in benchmarks/results
+	$(BIN)/python -m benchmarks.launcher --default-recordings 8
 
 check: $(INSTALLED)  ## Formatter, linter, type checker, import rules
 	$(BIN)/ruff format --check .

@@ -332,8 +332,8 @@ class HostedDevice:
                     raise DeviceWorkerError(f"{what}: {answer['error']}")
                 else:
                     return
-        except (EOFError, ConnectionError) as error:
-            raise DeviceWorkerError(f"{what}: {self._explanation()}") from error
+        except (EOFError, ConnectionError):
+            raise DeviceWorkerError(f"{what}: {self._explanation()}") from None
 
     def _explanation(self) -> str:
         """Why the worker is gone; the host is its parent and knows."""

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
+import soundfile
 
 from scribe_assets.artifacts.documents import Result, Status
 from scribe_assets.local.demo import enrol
@@ -21,6 +23,7 @@ from scribe_assets.local.processes import executable
 from scribe_assets.local.stack import graphql
 from scribe_assets.partitions import RecordingRef
 from scribe_assets.settings import Settings
+from scribe_assets.speech import audio
 from scribe_assets.storage.recordings import read_document, read_status
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets_tests.media import make_video, silence
@@ -212,6 +215,31 @@ def test_a_recording_can_be_materialised_from_the_ui(up: Running, tmp_path: Path
         assert time.monotonic() < deadline, up.log()
         time.sleep(0.5)
     assert status.run_id == answer["run"]["runId"]
+
+
+def test_a_run_that_is_terminated_in_the_ui_frees_the_device(
+    up: Running, sample_recording: Path, tmp_path: Path
+) -> None:
+    long = tmp_path / "long.wav"
+    speech = audio.decode(sample_recording)
+    soundfile.write(long, np.tile(speech, 40), audio.SAMPLE_RATE)  # 20 minutes
+    put(up, "dora/long.wav", long)
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while "cpu works for long-wav" not in (shown := up.scribe("status").stdout):
+        assert time.monotonic() < deadline, f"{shown}\n{up.log()}"
+    put(up, "dora/short.wav", silence(tmp_path / "short.wav", 1))
+    up.status_when("dora/short.wav", "running")
+    run_id = up.status_when("dora/long.wav", "running").run_id
+    mutation = """mutation Terminate($run: String!) {
+      terminateRun(runId: $run) { __typename ... on PythonError { message } } }"""
+    began = time.monotonic()
+    answer = graphql(up.ui_url, mutation, {"run": run_id})["terminateRun"]
+    assert answer["__typename"] == "TerminateRunSuccess", answer
+    while runs(up, "dora/long.wav") != ["CANCELED"]:
+        assert time.monotonic() - began < 10, up.log()
+        time.sleep(0.1)
+    assert "cancelled" in (up.status_when("dora/long.wav", "failed").error or "")
+    assert up.status_when("dora/short.wav", "succeeded", "failed").state == "succeeded"
 
 
 def test_a_second_stack_in_the_same_home_is_refused(up: Running) -> None:
