@@ -330,12 +330,9 @@ def _print_devices(user: str) -> None:
     for host in hosts(Settings.load().home):
         out.print()
         for device in host["devices"]:
+            doing = device["doing"]
             if device["partition"] is not None:
                 doing = f"works for {_recording(device['partition'], user)}"
-            elif device["worker"]:
-                doing = "is free" if device["ready"] else "is being made ready"
-            else:
-                doing = "is free, nothing loaded"
             worker = f" (worker {device['worker']})" if device["worker"] else ""
             out.print(f"{device['device']} {doing}{worker}", markup=False)
         held = {device["run"] for device in host["devices"]}

@@ -1,8 +1,9 @@
 """The configuration of the run launcher, and what it starts a host with."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class LauncherConfig(BaseModel):
@@ -10,7 +11,7 @@ class LauncherConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    devices: list[str] = []
+    devices: list[Annotated[str, Field(pattern=r"^(cpu|cuda)(:\d+)?$")]] = []
     runs_per_worker: int = Field(200, ge=1)
     worker_growth_gb: float = Field(4.0, gt=0)
     worker_idle_seconds: float = Field(600.0, gt=0)
@@ -18,6 +19,14 @@ class LauncherConfig(BaseModel):
     preload: list[str] = ["scribe_assets.preload"]
     worker_preload: list[str] = ["scribe_assets.speech.libraries"]
     env: dict[str, str] = {}
+
+    @field_validator("devices")
+    @classmethod
+    def _devices_differ(cls, value: list[str]) -> list[str]:
+        slots = [device if ":" in device else f"{device}:0" for device in value]
+        if len(set(slots)) < len(slots):
+            raise ValueError("the same device is named twice")
+        return value
 
 
 class HostConfig(BaseModel):

@@ -88,9 +88,8 @@ class DeviceExecutor(Executor):
     ) -> Iterator[DagsterEvent]:
         """Execute a run."""
         run = plan_context.dagster_run
-        if (
-            PROCESS_TAG not in run.tags
-        ):  # not started by the launcher; it is looked after all the same
+        host = os.environ.pop(HOST_VARIABLE, None)
+        if host is None:  # started by somebody else than the launcher, which looks after it, too
             tags = {PROCESS_TAG: str(ProcessIdentity.current())}
             plan_context.instance.add_run_tags(run.run_id, tags)
         yield DagsterEvent.engine_event(
@@ -100,8 +99,8 @@ class DeviceExecutor(Executor):
         )
         with ExitStack() as cleanup:
             device = None
-            if address := os.environ.pop(HOST_VARIABLE, None):
-                device = HostedDevice(Connection(int(address)), plan_context, self._retries)
+            if host is not None:
+                device = HostedDevice(Connection(int(host)), plan_context, self._retries)
                 cleanup.callback(device.close)
 
             yield from ExecuteRunWithPlanIterable(

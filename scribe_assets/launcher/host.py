@@ -38,11 +38,13 @@ from dagster._serdes import deserialize_value, serialize_value
 
 from scribe_assets.launcher.config import HostConfig
 from scribe_assets.launcher.executor import HOST_VARIABLE, PROCESS_TAG, priority
+from scribe_assets.launcher.lease import Lease, refuse_here
 from scribe_assets.launcher.processes import (
     LAST_LINES,
     ProcessIdentity,
     describe_exit,
     end_with_parent,
+    open_log,
     signal_process,
     tail,
 )
@@ -177,11 +179,16 @@ class Host:
         if run_id := message.get("launch"):
             if client not in self.launchers:
                 self.launchers.append(client)
-            send(client, **self._launch(run_id))
+            try:
+                answer = self._launch(run_id)
+            except Exception:  # whatever the storage raises; the other runs go on
+                logger.exception("run %s could not be started", run_id)
+                answer = {"error": f"run {run_id} could not be started; see launcher.log"}
+            tell(client, **answer)
         elif "watch" in message:
             self.launchers.append(client)
         elif "status" in message:
-            send(client, **self.status())
+            tell(client, **self.status())
 
     def _forget(self, client: Connection) -> None:
         client.close()
@@ -242,6 +249,10 @@ class Host:
             if inherited:
                 inherited.close()
         self.listening.socket.close()
+        refuse_here(
+            "this step uses a model in a process without a device; "
+            "give its asset op_tags=ON_DEVICE (docs/adding-an-asset.md)"
+        )
         tempfile.tempdir = os.environ["TMPDIR"] = str(temporary)
         os.environ[HOST_VARIABLE] = str(theirs.fileno())
         # The instance serves here, too: between calls it has no connection to its storage.
@@ -356,36 +367,37 @@ class Host:
 
     def _grant(self, run: Run, device: Device) -> None:
         assert run.connection is not None and device.worker is not None  # noqa: S101, PT018
-        try:
-            send(
-                run.connection,
-                granted=device.address,
-                device=device.name,
-                pid=device.worker.pid,
-                served=device.granted,
-            )
-        except ConnectionError:  # it has just ended, which will be heard
-            return
+        tell(
+            run.connection,
+            granted=device.address,
+            device=device.name,
+            pid=device.worker.pid,
+            served=device.granted,
+        )
         run.waiting_since = None
         run.device = device
         device.run = run
         device.granted += 1
 
     def _tell_waiting(self, waiting: list[Run]) -> None:
-        occupants = [
-            f"{device.name} works for {device.run.partition or device.run.run_id}"
-            if device.run
-            else f"{device.name} is being made ready"
-            for device in self.devices
-        ]
+        occupants = [f"{device.name} {self._doing(device)}" for device in self.devices]
         for ahead, run in enumerate(waiting):
             if run.waiting_told or run.connection is None:
                 continue
             run.waiting_told = f"Waiting for a device: {'; '.join(occupants)}; {ahead} runs before"
-            try:
-                send(run.connection, waiting=run.waiting_told)
-            except ConnectionError:  # as above
-                continue
+            tell(run.connection, waiting=run.waiting_told)
+
+    def _doing(self, device: Device) -> str:
+        """What a device is doing, for people to read."""
+        if device.run:
+            return f"works for {device.run.partition or device.run.run_id}"
+        if device.address:
+            return "is free"
+        holder = Lease(self.home, device.name).holder()
+        own = device.worker and f"process {device.worker.pid}"
+        if holder and holder != own:
+            return f"is held by {holder}"
+        return "is being made ready" if device.worker else "is free, nothing loaded"
 
     def _worker_files(self, device: Device) -> tuple[Path, Path]:
         """The log and the temporary folder of a device's worker."""
@@ -394,12 +406,11 @@ class Host:
 
     def _start_worker(self, device: Device) -> None:
         log, temporary = self._worker_files(device)
-        log.parent.mkdir(parents=True, exist_ok=True)
         temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
-        device.log_size = log.stat().st_size if log.exists() else 0
         device.granted = 0
         device.leaving = False
-        with log.open("ab") as output:
+        with open_log(log) as output:
+            device.log_size = output.tell()
             ours, theirs = _pair()
             device.worker = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-m", "scribe_assets.launcher.worker", str(theirs.fileno())],
@@ -412,7 +423,7 @@ class Host:
             )
             theirs.close()
         device.connection = ours
-        send(
+        tell(
             ours,
             parent=os.getpid(),
             home=str(self.home),
@@ -445,7 +456,7 @@ class Host:
             device.run = None
             if "go" in message:
                 device.leaving = True
-                send(device.connection, go=True)
+                tell(device.connection, go=True)
 
     def _end_worker(self, device: Device) -> None:
         """Kill a worker; what it holds goes with it."""
@@ -474,8 +485,7 @@ class Host:
             own = device.address is not None
             words = self._last_words(concerned.run_id) if own else tail(log, since=device.log_size)
             concerned.waiting_since = concerned.device = None
-            with suppress(ConnectionError):  # it may just have ended, too
-                send(concerned.connection, died=f"{died}.\n{words}" if words else f"{died}.")
+            tell(concerned.connection, died=f"{died}.\n{words}" if words else f"{died}.")
         device.worker = device.connection = device.address = device.run = None
 
     # Others
@@ -489,7 +499,7 @@ class Host:
                 {
                     "device": device.name,
                     "worker": device.worker.pid if device.worker else None,
-                    "ready": device.address is not None,
+                    "doing": self._doing(device),
                     "run": device.run.run_id if device.run else None,
                     "partition": device.run.partition if device.run else None,
                 }
@@ -526,6 +536,12 @@ def _pair() -> tuple[Connection, Connection]:
 
     ours, theirs = socketpair()
     return Connection(ours.detach()), Connection(theirs.detach())
+
+
+def tell(connection: Connection, **message: Any) -> None:
+    """Send a message to somebody who may just have ended, which will be heard in its turn."""
+    with suppress(ConnectionError):
+        send(connection, **message)
 
 
 def reconstructable_job(origin: JobPythonOrigin) -> ReconstructableJob:

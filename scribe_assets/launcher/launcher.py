@@ -26,7 +26,7 @@ from dagster._serdes.config_class import ConfigurableClassData
 
 from scribe_assets.launcher.config import HostConfig, LauncherConfig
 from scribe_assets.launcher.executor import PROCESS_TAG
-from scribe_assets.launcher.processes import ProcessIdentity, tail
+from scribe_assets.launcher.processes import ProcessIdentity, open_log, tail
 from scribe_assets.launcher.protocol import Connection, connect, receive, send
 from scribe_assets.settings import Settings
 
@@ -212,11 +212,10 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         raise DagsterLaunchFailedError(f"the host of the runs does not start:\n{tail(self._log)}")
 
     def _start(self, origin: JobPythonOrigin, config: HostConfig) -> subprocess.Popen[bytes]:
-        self._log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         environment = {**os.environ, **self._config.env, "SCRIBE_HOME": str(config.home)}
         if self._config.vram_budget_gb is not None:
             environment["SCRIBE_VRAM_BUDGET_GB"] = str(self._config.vram_budget_gb)
-        with self._log.open("ab") as log:
+        with open_log(self._log) as log:
             process = subprocess.Popen(  # noqa: S603
                 [
                     origin.repository_origin.executable_path or sys.executable,

@@ -21,12 +21,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from scribe_assets.errors import PermanentError
+
 logger = logging.getLogger(__name__)
 
 MAX_LOG_BYTES = 1 << 20
 
+_refused: list[str] = []
+"""Why this process must not hold a device, if so."""
+
 _held: dict[Path, tuple[int, IO[str]]] = {}
 """The locks of this process, with its number: a forked child has the table, and not the locks."""
+
+
+def refuse_here(why: str) -> None:
+    """Let no device be held in this process: it would wait for a worker that waits for it."""
+    _refused.append(why)
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,13 @@ class Lease:
         return folder / f"{self.slot}.{suffix}"
 
     def hold(self) -> None:
-        """Lock the device for the rest of this process, waiting until it is free."""
+        """Lock the device for the rest of this process, waiting until it is free.
+
+        Raises:
+            PermanentError: this process must not have one; see `refuse_here`.
+        """
+        if _refused:
+            raise PermanentError(_refused[0])
         path = self._file("lock")
         pid, _ = _held.get(path, (0, None))
         if pid == os.getpid():

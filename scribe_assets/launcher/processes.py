@@ -7,10 +7,12 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 PR_SET_PDEATHSIG = 1
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
+MAX_LOG_BYTES = 20_000_000
 LAST_LINES = 60
 """Of a log, to tell why a process died: a crash prints where it was, from the inside out."""
 
@@ -122,6 +124,14 @@ def describe_exit(code: int | None) -> str:
         return f"was killed by {signal.Signals(-code).name}"
     except ValueError:
         return f"was killed by signal {-code}"
+
+
+def open_log(log: Path) -> IO[bytes]:
+    """Open a log to add to it; one that has grown too large is kept aside, its forerunner goes."""
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
+        log.replace(log.with_suffix(".log.1"))
+    return log.open("ab")
 
 
 def tail(log: Path, lines: int = LAST_LINES, since: int = 0) -> str:

@@ -339,6 +339,30 @@ def test_a_worker_that_grows_is_replaced(launching: Launching) -> None:
     assert first == second != third
 
 
+def test_a_model_outside_the_worker_is_refused(launching: Launching) -> None:
+    """Its process would have the device that its worker waits for."""
+    hold = "Lease(Path(os.environ['SCRIBE_HOME']), 'cpu').hold()"
+    run_id = launching.launch(prepare=hold)
+    assert launching.ends(run_id).status == DagsterRunStatus.FAILURE
+    failures = launching.instance.get_records_for_run(
+        run_id, of_type=DagsterEventType.STEP_FAILURE
+    ).records
+    (failed,) = [record.event_log_entry.get_dagster_event() for record in failures]
+    assert failed.step_key == "prepare"
+    assert "op_tags=ON_DEVICE" in str(failed.step_failure_data.error)
+
+
+def test_a_wrong_configuration_is_refused() -> None:
+    for wrong, why in (
+        ({"devices": ["gpu"]}, "pattern"),
+        ({"devices": ["cuda", "cuda:0"]}, "named twice"),
+        ({"runs_per_worker": 0}, "greater than or equal to 1"),
+        ({"no_such_thing": 1}, "not permitted"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            GpuRunLauncher.from_config_value(None, wrong)
+
+
 def test_two_launchers_share_a_host_and_start_a_run_once(launching: Launching) -> None:
     run_id = launching.launch(compute=1.0)
     with DagsterInstance.from_ref(launching.instance.get_ref()) as again:
