@@ -33,7 +33,7 @@ from scribe_assets.local.demo import sample
 from scribe_assets.settings import Settings
 from scribe_assets.speech import audio
 from scribe_assets.speech.diarization import diarize
-from scribe_assets.speech.identification import speaker_embeddings
+from scribe_assets.speech.identification import embed_speakers
 from scribe_assets.speech.models import ModelRegistry
 from scribe_assets.speech.transcription import transcribe
 
@@ -56,7 +56,7 @@ def compute(registry: ModelRegistry, waveform: np.ndarray) -> None:
     with registry.diarizer() as pipeline:
         timeline = diarize(pipeline, waveform)
     with registry.embedder() as model:
-        speaker_embeddings(model, waveform, timeline)
+        embed_speakers(model, waveform, timeline)
     with registry.transcriber() as whisper:
         transcribe(whisper, waveform)
 
@@ -182,7 +182,7 @@ def through_the_stack(
             records = instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.SUCCESS]))
             records = sorted(records, key=lambda record: record.start_time or 0)[1:]
             loads: dict[str, Counter[str]] = {}
-            for asset in ("diarization", "speaker_identities", "transcript"):
+            for asset in ("diarization", "speaker_embeddings", "transcript"):
                 events = instance.get_event_records(
                     EventRecordsFilter(
                         DagsterEventType.ASSET_MATERIALIZATION, asset_key=AssetKey(asset)

@@ -3,6 +3,7 @@
 import re
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -418,55 +419,214 @@ def _resolve(storage: S3Storage, key: str, user: str) -> RecordingRef:
 @app.command()
 def enroll(
     person: Annotated[str, typer.Argument(help="A short id, such as emmanuel.")],
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True)],
-    user: User = DEFAULT_USER,
+    files: Annotated[
+        list[Path] | None, typer.Argument(exists=True, dir_okay=False, readable=True)
+    ] = None,
+    user: User = "",
     name: Annotated[str | None, typer.Option(help="The name to show; else the id.")] = None,
+    recording: Annotated[
+        str | None,
+        typer.Option("--from", help="A processed recording (upload key or id), instead of files."),
+    ] = None,
+    speaker: Annotated[
+        str | None, typer.Option(help="With --from: who in it, such as SPEAKER_01.")
+    ] = None,
 ) -> None:
-    """Enrol a voice from recordings in which only this person speaks."""
-    from scribe_assets.speech.audio import SAMPLE_RATE, MediaError, decode, speech_regions
-    from scribe_assets.speech.identification import MIN_SPEECH_SECONDS
+    """Enrol a voice from files in which only this person speaks, or from a processed recording."""
     from scribe_assets.storage.layout import profile_key, voice_prefix
 
     if not PERSON_ID.fullmatch(person):
         raise UsageError(f"{person!r} is no person id; use letters, digits, dots, _ and -")
-    names = [file.name for file in files]
-    if len(set(names)) < len(names) or any(name.startswith(".") for name in names):
-        raise UsageError("give each sample a name of its own that does not begin with a dot")
-    if not user or "/" in user or user in (".", ".."):
+    if "/" in user or user in (".", ".."):
         raise UsageError(f"{user!r} is no user; a user is the first folder of an upload key")
-    for file in files:
-        try:
-            speech = sum(end - start for start, end in speech_regions(decode(file))) / SAMPLE_RATE
-        except MediaError as error:
-            raise UsageError(f"{file}: {error}") from error
-        if speech < MIN_SPEECH_SECONDS:
-            raise UsageError(f"{file}: {speech:.1f} s of speech is too little; give 10 s or more")
+    if bool(files) == bool(recording) or bool(recording) != bool(speaker):
+        raise UsageError("give either sample files, or --from RECORDING --speaker SPEAKER_01")
     storage = _storage()
     storage.ensure_buckets()
     bucket = storage.identity_bucket
-    for file in files:
-        key = f"{voice_prefix(user, person)}{file.name}"
-        storage.upload(file, bucket, key, "application/octet-stream")
-        out.print(f"s3://{bucket}/{key}", markup=False)
+    with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
+        if recording and speaker:
+            ref = _resolve(storage, recording, user)
+            user = ref.user_id
+            files = [_cut(storage, ref, speaker, Path(folder))]
+        user = user or DEFAULT_USER
+        files = files or []
+        names = [file.name for file in files]
+        if len(set(names)) < len(names) or any(name.startswith(".") for name in names):
+            raise UsageError("give each sample a name of its own that does not begin with a dot")
+        for file in files:
+            _check_sample(file)
+        for file in files:
+            key = f"{voice_prefix(user, person)}{file.name}"
+            storage.upload(file, bucket, key, "application/octet-stream")
+            out.print(f"s3://{bucket}/{key}", markup=False)
     profile = profile_key(user, person)
     if name or not storage.exists(bucket, profile):
         document = Profile(name=name or person, created_at=datetime.now(UTC))
         storage.write(bucket, profile, document.to_json(), "application/json")
+    log.print("while 'scribe up' runs, the name is in all recordings in a moment")
+
+
+def _check_sample(file: Path) -> None:
+    """Refuse a file from which nobody could be recognised."""
+    from scribe_assets.speech.audio import SAMPLE_RATE, MediaError, decode, speech_regions
+    from scribe_assets.speech.identification import MIN_SPEECH_SECONDS
+
+    try:
+        speech = sum(end - start for start, end in speech_regions(decode(file))) / SAMPLE_RATE
+    except MediaError as error:
+        raise UsageError(f"{file}: {error}") from error
+    if speech < MIN_SPEECH_SECONDS:
+        raise UsageError(f"{file}: {speech:.1f} s of speech is too little; give 10 s or more")
+
+
+def _cut(storage: S3Storage, ref: RecordingRef, speaker: str, folder: Path) -> Path:
+    """A sample of what a speaker of a recording says while nobody else speaks."""
+    import numpy as np
+    import soundfile
+
+    from scribe_assets.artifacts.documents import Diarization
+    from scribe_assets.speech import audio
+    from scribe_assets.speech.diarization import Timeline
+    from scribe_assets.speech.identification import MAX_SPEECH_SECONDS, clean_spans, longest
+    from scribe_assets.storage.layout import AUDIO, processed_key
+    from scribe_assets.storage.recordings import read_document
+
+    try:
+        diarization = read_document(storage, ref, Diarization)
+    except MissingObjectError as error:
+        raise UsageError(
+            f"{ref.recording_id} has not been diarized yet; see 'scribe status'"
+        ) from error
+    timeline = Timeline(diarization.turns, diarization.exclusive)
+    if speaker not in timeline.speakers:
+        known = ", ".join(timeline.speakers) or "nobody"
+        raise UsageError(f"{ref.recording_id} has no speaker {speaker!r}, but {known}")
+    whole = folder / AUDIO
+    storage.download(storage.processed_bucket, processed_key(ref, AUDIO), whole)
+    waveform = audio.load(whole)
+    spans = sorted(longest(clean_spans(timeline, speaker), MAX_SPEECH_SECONDS))
+    rate = audio.SAMPLE_RATE
+    pieces = [waveform[round(start * rate) : round(end * rate)] for start, end in spans]
+    if not pieces:
+        raise UsageError(f"{speaker} never speaks alone in {ref.recording_id}")
+    sample = folder / f"{ref.recording_id}-{speaker}.flac"
+    soundfile.write(sample, np.concatenate(pieces), rate)
+    return sample
 
 
 @app.command()
 def people(user: User = DEFAULT_USER) -> None:
-    """List the people of the identity bank."""
+    """List the people of the identity bank: their samples, and when they were last heard."""
     from scribe_assets.storage import bank
 
-    found = bank.people(_storage(), user)
+    storage = _storage()
+    found = bank.folders(storage, user)
     if not found:
         log.print(f"nobody is enrolled for {user}; 'scribe enroll PERSON FILE' does it")
         return
-    table = Table("person", "name", "samples", "problem", box=None)
-    for person in found:
-        problem = person.problem or ("" if person.samples else "no voice sample")
+    document = bank.read_voiceprints(storage, user)
+    known = {person.person_id: person for person in document.people} if document else {}
+    heard = _last_heard(storage, user)
+    table = Table(
+        "person", "name", "samples", "speech", "quality", "last heard", "problem", box=None
+    )
+    for folder in found:
+        person = known.get(folder.person_id)
+        etags = {(sample.key, sample.etag) for sample in folder.samples}
+        samples = [s for s in person.samples if (s.key, s.etag) in etags] if person else []
+        used = [sample for sample in samples if not sample.problem]
+        problems = person.problems if person and len(samples) == len(etags) else []
+        name, problem = bank.read_profile(storage, folder)
+        if len(samples) < len(etags):
+            problems = [*problems, "not yet computed; is 'scribe up' running?"]
+        elif not etags:
+            problems = ["no voice sample"]
+        if problem and problem not in problems:
+            problems = [problem, *problems]
+        lowest = min((s.consistency for s in used if s.consistency is not None), default=None)
+        last = heard.get(folder.person_id)
         table.add_row(
-            escape(person.person_id), escape(person.name), str(len(person.samples)), escape(problem)
+            escape(folder.person_id),
+            escape(name),
+            str(len(folder.samples)),
+            f"{sum(sample.speech_seconds for sample in used):.1f} s",
+            "" if lowest is None else f"{lowest:.2f}",
+            f"{last:%Y-%m-%d}" if last else "never",
+            escape("; ".join(problems)),
         )
     out.print(table)
+
+
+def _last_heard(storage: S3Storage, user: str) -> dict[str, datetime]:
+    """When the last recording in which each person is named was uploaded."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from scribe_assets.artifacts.documents import DocumentError, Result
+    from scribe_assets.storage.recordings import read_document, recordings_with
+
+    def named(ref: RecordingRef) -> tuple[list[str], datetime] | None:
+        try:
+            result = read_document(storage, ref, Result)
+        except (MissingObjectError, DocumentError):
+            return None
+        people = [speaker.person_id for speaker in result.speakers if speaker.person_id]
+        return people, result.source.last_modified
+
+    heard: dict[str, datetime] = {}
+    with ThreadPoolExecutor(16) as readers:
+        for found in readers.map(named, recordings_with(storage, user, Result)):
+            if found:
+                heard |= {who: max(heard.get(who, found[1]), found[1]) for who in found[0]}
+    return heard
+
+
+@app.command()
+def forget(
+    person: Annotated[str, typer.Argument(help="The person's id; see 'scribe people'.")],
+    user: User = DEFAULT_USER,
+) -> None:
+    """Remove a person's samples and voiceprint, and the name from all results."""
+    from scribe_assets.storage import bank
+    from scribe_assets.storage.layout import person_prefix
+
+    storage = _storage()
+    document = bank.read_voiceprints(storage, user)
+    objects = list(storage.objects(storage.identity_bucket, person_prefix(user, person)))
+    known = document and person in {one.person_id for one in document.people}
+    if not objects and not known:
+        raise UsageError(f"nobody called {person!r} is enrolled for {user}; see 'scribe people'")
+    for item in objects:
+        storage.delete(item.bucket, item.key)
+    if document and known:
+        left = [one for one in document.people if one.person_id != person]
+        bank.write_voiceprints(storage, document.model_copy(update={"people": left}))
+    log.print(f"{len(objects)} files of {person} removed", markup=False)
+    _refresh_names(storage, user)
+
+
+@app.command()
+def reidentify(user: User = DEFAULT_USER) -> None:
+    """Decide anew who speaks in all recordings of a user; after another threshold, for example."""
+    _refresh_names(_storage(), user)
+
+
+def _refresh_names(storage: S3Storage, user: str) -> None:
+    from scribe_assets.recognition import refresh_names
+
+    changed, problems = set(), {}
+    with Progress(TextColumn("names"), BarColumn(), console=log, transient=True) as progress:
+        task = progress.add_task("names", total=1.0)
+        for found in refresh_names(
+            storage,
+            user,
+            Settings.load().identity_threshold,
+            lambda done: progress.update(task, completed=done),
+        ):
+            if found.result:
+                changed.add(found.ref)
+            if found.problem:
+                problems[found.ref] = found.problem
+    for ref, problem in problems.items():
+        log.print(f"{ref.recording_id}: {problem}", markup=False)
+    out.print(f"{len(changed)} results changed")

@@ -9,12 +9,15 @@ from scribe_assets.assets.converted_audio import converted_audio
 from scribe_assets.assets.diarization import diarization
 from scribe_assets.assets.external import identity_bank, uploads
 from scribe_assets.assets.fused_result import fused_result
+from scribe_assets.assets.speaker_embeddings import speaker_embeddings
 from scribe_assets.assets.speaker_identities import speaker_identities
 from scribe_assets.assets.transcript import transcript
+from scribe_assets.assets.voiceprints import reidentification, voiceprints
 from scribe_assets.checks import CHECKS
 from scribe_assets.launcher.executor import device_executor
 from scribe_assets.launcher.lease import Lease
-from scribe_assets.partitions import recordings
+from scribe_assets.partitions import recordings, users
+from scribe_assets.sensors.identity_bank import identity_bank_sensor
 from scribe_assets.sensors.run_outcome import run_outcome_sensor
 from scribe_assets.sensors.uploads import uploads_sensor
 from scribe_assets.settings import Settings
@@ -22,7 +25,15 @@ from scribe_assets.speech.models import ModelRegistry
 from scribe_assets.storage.io_managers import AudioIOManager, DocumentIOManager
 from scribe_assets.storage.s3 import S3Storage
 
-STAGES = [converted_audio, diarization, speaker_identities, transcript, fused_result]
+STAGES = [
+    converted_audio,
+    diarization,
+    speaker_embeddings,
+    speaker_identities,
+    transcript,
+    fused_result,
+]
+PEOPLE = [voiceprints, reidentification]
 
 
 def build_definitions(
@@ -52,11 +63,17 @@ def build_definitions(
         partitions_def=recordings,
         description="All stages of one recording, from the upload to the result.",
     )
+    refresh = define_asset_job(
+        "refresh_people",
+        selection=PEOPLE,
+        partitions_def=users,
+        description="A user's voiceprints, and the names in all of the user's recordings.",
+    )
     return Definitions(
-        assets=[uploads, identity_bank, *stages],
+        assets=[uploads, identity_bank, *PEOPLE, *stages],
         asset_checks=CHECKS,
-        jobs=[job],
-        sensors=[uploads_sensor(job), run_outcome_sensor],
+        jobs=[job, refresh],
+        sensors=[uploads_sensor(job), identity_bank_sensor(refresh), run_outcome_sensor],
         resources={
             "storage": storage,
             "models": models,

@@ -10,11 +10,25 @@ from urllib.parse import quote, unquote
 from dagster import DynamicPartitionsDefinition
 
 recordings = DynamicPartitionsDefinition(name="recordings")
+users = DynamicPartitionsDefinition(name="users")
+"""Those with an identity bank; a key is `user_key(user_id)`."""
 
 DEFAULT_USER = "default"
 MAX_ID_LENGTH = 96
 DIGEST_LENGTH = 16
 """Characters of base32, 80 bits: a collision is expected after 10^12 recordings."""
+
+
+def user_key(user_id: str) -> str:
+    """A user as a partition key, free of all that Dagster gives a meaning (dots in a row, commas,
+    slashes, brackets): everything unusual becomes `~XX`, a UTF-8 byte in hex."""
+    quoted = quote(user_id, safe="").replace(".", "%2E").replace("~", "%7E")
+    return quoted.replace("%", "~")
+
+
+def user_from_key(key: str) -> str:
+    """The inverse of `user_key`."""
+    return unquote(key.replace("~", "%"))
 
 
 @dataclass(frozen=True, order=True)
@@ -26,10 +40,8 @@ class RecordingRef:
 
     @property
     def partition_key(self) -> str:
-        """`user.recording_id`, free of all that Dagster gives a meaning (dots in a row, commas,
-        slashes, brackets): everything unusual in the user becomes `~XX`, a UTF-8 byte in hex."""
-        user = quote(self.user_id, safe="").replace(".", "%2E").replace("~", "%7E")
-        return f"{user.replace('%', '~')}.{self.recording_id}"
+        """`user.recording_id`, free of all that Dagster gives a meaning; see `user_key`."""
+        return f"{user_key(self.user_id)}.{self.recording_id}"
 
     @classmethod
     def from_partition_key(cls, partition_key: str) -> "RecordingRef":
@@ -39,7 +51,7 @@ class RecordingRef:
             ValueError: Scribe never makes such a partition key.
         """
         user, separator, recording_id = partition_key.rpartition(".")
-        ref = cls(unquote(user.replace("~", "%")), recording_id)
+        ref = cls(user_from_key(user), recording_id)
         if not (separator and user and recording_id) or ref.partition_key != partition_key:
             raise ValueError(
                 f"{partition_key!r} is not a recording's partition key; those look like "

@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scribe_assets.errors import PermanentError
+from scribe_assets.speech.identification import THRESHOLD
 
 AWS = "aws"
 """Value of MINIO_ENDPOINT that stands for Amazon's own S3."""
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     whisper_model: str = "base"
     diarization_model: str = "default"
     embedding_model: str = "default"
+    identity_threshold: float = Field(THRESHOLD, gt=0, le=1)
     device: str = "auto"
     vram_budget_gb: float = Field(8.0, gt=0)
 

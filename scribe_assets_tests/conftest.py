@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dagster import DagsterInstance
 
 from scribe_assets.local.demo import sample
 from scribe_assets.local.processes import stop
 from scribe_assets.local.s3_server import start_s3_server
 from scribe_assets.settings import Settings
 from scribe_assets.storage.s3 import S3Storage
+from scribe_assets_tests.pipeline import Scribe
 
 OURS = ("SCRIBE_", "MINIO_", "AWS_", "DAGSTER_")
 
@@ -71,6 +73,19 @@ def embedded_storage(
 ) -> Iterator[S3Storage]:
     """Empty buckets of a test's own, on the embedded server."""
     yield from _buckets(request, monkeypatch, tmp_path, "embedded")
+
+
+@pytest.fixture
+def instance() -> Iterator[DagsterInstance]:
+    """A Dagster instance of a test's own."""
+    with DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+@pytest.fixture
+def scribe(embedded_storage: S3Storage, instance: DagsterInstance) -> Scribe:
+    """The assets on the embedded S3 server."""
+    return Scribe(embedded_storage, instance)
 
 
 def _buckets(

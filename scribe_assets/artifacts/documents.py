@@ -6,6 +6,7 @@ All times are seconds from the start of the recording with three decimals.
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 
+import numpy as np
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -20,7 +21,13 @@ from scribe_assets.errors import PermanentError
 from scribe_assets.speech.audio import MediaInfo
 from scribe_assets.speech.diarization import Turn
 from scribe_assets.speech.fusion import SpokenSegment
-from scribe_assets.speech.identification import Identity
+from scribe_assets.speech.identification import (
+    Identity,
+    Voice,
+    Voiceprint,
+    VoiceSample,
+    voiceprint,
+)
 from scribe_assets.speech.transcription import TranscriptSegment
 
 
@@ -131,6 +138,109 @@ class Diarization(Document):
     exclusive: list[Turn]
 
 
+class SpeakerEmbedding(Document):
+    """A speaker's voice; `embedding` has length 1, None for too little speech."""
+
+    label: str
+    embedding: list[float] | None
+    speech_seconds: float
+    alone_seconds: float
+
+
+class SpeakerEmbeddings(Document):
+    """speaker_embeddings.json: each speaker's voice as a point, from speech nobody speaks over."""
+
+    file_name = "speaker_embeddings.json"
+    schema_version: Literal[1] = 1
+    recording_id: str
+    model: str
+    speakers: list[SpeakerEmbedding]
+
+    @classmethod
+    def of(cls, recording_id: str, model: str, voices: list[Voice]) -> Self:
+        """The document for some voices."""
+        speakers = [
+            SpeakerEmbedding(
+                label=voice.label,
+                embedding=rounded(voice.embedding),
+                speech_seconds=round(voice.speech_seconds, 3),
+                alone_seconds=round(voice.alone_seconds, 3),
+            )
+            for voice in voices
+        ]
+        return cls(recording_id=recording_id, model=model, speakers=speakers)
+
+    def voices(self) -> list[Voice]:
+        """What is compared with voiceprints."""
+        return [
+            Voice(s.label, as_array(s.embedding), s.speech_seconds, s.alone_seconds)
+            for s in self.speakers
+        ]
+
+
+class EnrolledSample(Document):
+    """A voice sample, as it was with this ETag; `problem` says why it is not used, if it is not."""
+
+    key: str
+    etag: str
+    speech_seconds: float
+    consistency: float | None
+    problem: str | None
+    embedding: list[float] | None
+
+
+class EnrolledPerson(Document):
+    """A person and the samples; `profile` is the ETag of profile.json, None where there is none."""
+
+    person_id: str
+    name: str
+    profile: str | None
+    problem: str | None
+    samples: list[EnrolledSample]
+
+    def voiceprint(self) -> Voiceprint | None:
+        """The person's voice; None where no sample can be used."""
+        samples = [
+            VoiceSample(as_array(s.embedding), s.speech_seconds, s.consistency, s.problem)
+            for s in self.samples
+        ]
+        return voiceprint(self.person_id, self.name, samples)
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with the profile and the samples, a sentence each."""
+        found = [self.problem] if self.problem else []
+        found += [f"sample {s.key} is not used: {s.problem}" for s in self.samples if s.problem]
+        if not any(s.embedding for s in self.samples):
+            found.append(f"{self.person_id} cannot be recognised: no usable voice sample")
+        return found
+
+
+class Voiceprints(Document):
+    """voiceprints.json: everybody in a user's identity bank, by voice."""
+
+    file_name = "voiceprints.json"
+    schema_version: Literal[1] = 1
+    user_id: str
+    model: str
+    people: list[EnrolledPerson]
+
+    def voiceprints(self) -> list[Voiceprint]:
+        """Those who can be recognised."""
+        found = [person.voiceprint() for person in self.people]
+        return [one for one in found if one is not None]
+
+
+def rounded(embedding: np.ndarray | None) -> list[float] | None:
+    """An embedding as it is written: six decimals move a similarity by less than 0.0001."""
+    return None if embedding is None else [round(float(value), 6) for value in embedding]
+
+
+def as_array(embedding: list[float] | None) -> np.ndarray | None:
+    """An embedding as it is read."""
+    return None if embedding is None else np.asarray(embedding, dtype=np.float64)
+
+
 class SpeakerIdentities(Document):
     """speaker_identities.json: which label is whom, and why."""
 
@@ -233,7 +343,16 @@ class Profile(Document):
 DOCUMENTS: dict[str, type[Document]] = {
     **{
         document.file_name.removesuffix(".json"): document
-        for document in (Recording, Diarization, SpeakerIdentities, Transcript, Result, Status)
+        for document in (
+            Recording,
+            Diarization,
+            SpeakerEmbeddings,
+            SpeakerIdentities,
+            Transcript,
+            Result,
+            Status,
+            Voiceprints,
+        )
     },
     "options": Options,
     "profile": Profile,

@@ -2,7 +2,7 @@
 
 from dagster import AssetSpec
 
-from scribe_assets.partitions import recordings
+from scribe_assets.partitions import recordings, users
 
 uploads = AssetSpec(
     "uploads",
@@ -14,6 +14,7 @@ uploads = AssetSpec(
 identity_bank = AssetSpec(
     "identity_bank",
     description="Enrolled people: a folder with a profile and voice samples for each.",
-    group_name="recording",
+    partitions_def=users,
+    group_name="people",
     kinds={"s3"},
 )

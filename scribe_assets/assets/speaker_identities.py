@@ -1,98 +1,69 @@
 """Which of the speakers is whom, by the identity bank."""
 
-from typing import TYPE_CHECKING
-
-from dagster import AssetExecutionContext, MetadataValue, Output, ResourceParam, asset
-
-from scribe_assets.artifacts.documents import Diarization, SpeakerIdentities
-from scribe_assets.artifacts.formats.md import escape
-from scribe_assets.assets.stage import Stage, stage
-from scribe_assets.failures import PASSING_FAULTS
-from scribe_assets.launcher.executor import ON_DEVICE
-from scribe_assets.partitions import recordings
-from scribe_assets.speech.audio import MediaError
-from scribe_assets.speech.diarization import Timeline
-from scribe_assets.speech.identification import (
-    THRESHOLD,
-    Voiceprint,
-    identify,
-    speaker_embeddings,
-    voiceprint,
+from dagster import (
+    AllPartitionMapping,
+    AssetDep,
+    AssetExecutionContext,
+    MetadataValue,
+    Output,
+    ResourceParam,
+    asset,
 )
+
+from scribe_assets.artifacts.documents import SpeakerEmbeddings, SpeakerIdentities, Voiceprints
+from scribe_assets.artifacts.formats.md import escape
+from scribe_assets.assets.stage import stage
+from scribe_assets.assets.voiceprints import voiceprints
+from scribe_assets.failures import PASSING_FAULTS
+from scribe_assets.partitions import recordings
+from scribe_assets.recognition import decide
+from scribe_assets.settings import Settings
 from scribe_assets.speech.models import ModelRegistry
-from scribe_assets.storage.bank import fetch_sample, people
+from scribe_assets.storage.bank import refresh_voiceprints
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage
-
-if TYPE_CHECKING:
-    from pyannote.audio import Model
 
 
 @asset(
     partitions_def=recordings,
-    deps=["identity_bank"],
+    # Dagster has no mapping from a recording to its user; the stage reads that user's alone.
+    deps=[AssetDep(voiceprints, partition_mapping=AllPartitionMapping())],
     io_manager_key="document_io_manager",
     retry_policy=PASSING_FAULTS,
-    op_tags={**ON_DEVICE, "dagster/priority": "2"},
+    op_tags={"dagster/priority": "2"},
     group_name="recording",
-    kinds={"wespeaker", "s3"},
+    kinds={"s3"},
 )
 def speaker_identities(
     context: AssetExecutionContext,
     storage: S3Storage,
     models: ResourceParam[ModelRegistry],
     converted_audio: ConvertedAudio,
-    diarization: Diarization,
+    speaker_embeddings: SpeakerEmbeddings,
 ) -> Output[SpeakerIdentities]:
     """For each label the person, or why there is none."""
     recording = converted_audio.recording
     with stage(context, storage, recording.source, recording.options.job_id) as running:
-        timeline = Timeline(diarization.turns, diarization.exclusive)
-        waveform = converted_audio.waveform()
-        with models.embedder() as model:
-            voiceprints = enrolled(running, storage, model) if timeline.turns else []
-            voices = speaker_embeddings(model, waveform, timeline)
-        identities = identify(voices, voiceprints)
+        # Who was enrolled a moment ago is known, though the sensor has not come by yet.
+        enrolled: Voiceprints | None = None
+        if speaker_embeddings.speakers:
+            enrolled, _ = refresh_voiceprints(
+                storage, running.ref.user_id, models.names["embedding"], models.embedder_on_cpu
+            )
+            for problem in (line for person in enrolled.people for line in person.problems):
+                context.log.warning(problem)
+        document = decide(speaker_embeddings, enrolled, Settings.load().identity_threshold)
         rows = "".join(
-            f"| {i.label} | {escape(i.name or '')} | {escape(i.reason)} |\n" for i in identities
+            f"| {i.label} | {escape(i.name or '')} | {escape(i.reason)} |\n"
+            for i in document.identities
         )
         return Output(
-            SpeakerIdentities(
-                recording_id=recording.recording_id,
-                model=models.names["embedding"],
-                threshold=THRESHOLD,
-                enrolled=[person.person_id for person in voiceprints],
-                identities=identities,
-            ),
+            document,
             metadata={
-                "identified": sum(identity.person_id is not None for identity in identities),
-                "speakers": len(identities),
-                "enrolled": len(voiceprints),
-                **models.facts("embedding"),
+                "identified": sum(i.person_id is not None for i in document.identities),
+                "speakers": len(document.identities),
+                "enrolled": len(document.enrolled),
                 "preview": MetadataValue.md(f"| label | person | why |\n|---|---|---|\n{rows}"),
                 **running.speed(recording.duration),
             },
         )
-
-
-def enrolled(running: Stage, storage: S3Storage, model: "Model") -> list[Voiceprint]:
-    """The voiceprints of the recording's user. A bad sample is named in the log, and costs nobody
-    else."""
-    found = []
-    for person in people(storage, running.ref.user_id):
-        if person.problem:
-            running.context.log.warning(f"{person.problem}; the name is {person.person_id}")
-        samples = []
-        for sample in person.samples:
-            try:
-                samples.append(fetch_sample(storage, sample))
-            except MediaError as error:
-                running.context.log.warning(f"voice sample {sample.uri} is not used: {error}")
-        print_ = voiceprint(model, person.person_id, person.name, samples)
-        if print_ is None:
-            running.context.log.warning(
-                f"{person.person_id} cannot be recognised: no usable voice sample with speech"
-            )
-        else:
-            found.append(print_)
-    return found

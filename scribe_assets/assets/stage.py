@@ -23,16 +23,15 @@ PROGRESS_SECONDS = 5.0
 
 
 @dataclass
-class Stage:
-    """A running stage of one recording."""
+class Progress:
+    """The progress of something long, told in the run's log."""
 
     context: AssetExecutionContext
-    ref: RecordingRef
     started: float = field(default_factory=time.monotonic)
-    _logged: float = 0.0
-    _logged_after: float = 0.0
+    _logged: float = field(default=0.0, init=False)
+    _logged_after: float = field(default=0.0, init=False)
 
-    def progress(self, done: float) -> None:
+    def __call__(self, done: float) -> None:
         """Log the done fraction, every tenth, and not more often than somebody would look."""
         if done >= self._logged + 0.1 and self.seconds >= self._logged_after + PROGRESS_SECONDS:
             self._logged, self._logged_after = done, self.seconds
@@ -40,14 +39,22 @@ class Stage:
 
     @property
     def seconds(self) -> float:
-        """How long the stage has run."""
+        """How long it has run."""
         return time.monotonic() - self.started
+
+
+@dataclass
+class Stage:
+    """A running stage of one recording."""
+
+    ref: RecordingRef
+    progress: Progress
 
     def speed(self, duration: float) -> dict[str, float]:
         """Metadata: seconds taken, and the real-time factor (time taken by seconds of audio)."""
-        facts = {"seconds": round(self.seconds, 3)}
+        facts = {"seconds": round(self.progress.seconds, 3)}
         if duration > 0:
-            facts["real_time_factor"] = round(self.seconds / duration, 4)
+            facts["real_time_factor"] = round(self.progress.seconds / duration, 4)
         return facts
 
 
@@ -76,7 +83,7 @@ def stage(
             source = None  # a newer version waits, and the status is that one's
         if source:
             report(context, storage, queued_status(source, job_id))
-        yield Stage(context, ref)
+        yield Stage(ref, Progress(context))
 
 
 def report(context: AssetExecutionContext, storage: S3Storage, status: Status) -> None:

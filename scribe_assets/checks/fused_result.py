@@ -4,7 +4,7 @@ from collections import Counter
 
 from dagster import AssetCheckResult, AssetIn, asset_check
 
-from scribe_assets.artifacts.documents import Result, Transcript
+from scribe_assets.artifacts.documents import Result, SpeakerIdentities, Transcript
 from scribe_assets.partitions import recordings
 
 
@@ -30,11 +30,19 @@ def no_word_is_lost(fused_result: Result, transcript: Transcript) -> AssetCheckR
 
 @asset_check(
     asset="fused_result",
+    additional_ins={"speaker_identities": AssetIn("speaker_identities")},
     partitions_def=recordings,
-    description="No person is given to two speakers of a recording.",
+    description="No person is given to two speakers, unless they have one voice.",
 )
-def names_are_unique(fused_result: Result) -> AssetCheckResult:
-    """Count the speakers of each person."""
-    people = Counter(speaker.person_id for speaker in fused_result.speakers if speaker.person_id)
+def names_are_unique(
+    fused_result: Result, speaker_identities: SpeakerIdentities
+) -> AssetCheckResult:
+    """Count the speakers of each person, but for labels that were found to be another one."""
+    same = {identity.label for identity in speaker_identities.identities if identity.same_as}
+    people = Counter(
+        speaker.person_id
+        for speaker in fused_result.speakers
+        if speaker.person_id and speaker.label not in same
+    )
     twice = sorted(person for person, count in people.items() if count > 1)
     return AssetCheckResult(passed=not twice, metadata={"people": ", ".join(twice) or "none"})

@@ -1,6 +1,7 @@
 """Whose voice it is: open-set speaker identification against enrolled voiceprints."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +13,15 @@ from scribe_assets.speech.embedding import embed
 if TYPE_CHECKING:
     from pyannote.audio import Model
 
-THRESHOLD = 0.55
+THRESHOLD = 0.57
 """Cosine similarity of CAM++ embeddings from which two voices are taken for the same
 (docs/decisions/0004-identification-threshold.md)."""
+
+MARGIN = 0.05
+"""By how much the nearest person must be nearer than the next one."""
+
+SAME_VOICE = 0.7
+"""Cosine similarity from which two labels of a recording are one voice that was split."""
 
 MIN_SPEECH_SECONDS = 1.0
 """Below this an embedding says little about a voice, and nobody is named."""
@@ -22,13 +29,18 @@ MIN_SPEECH_SECONDS = 1.0
 MAX_SPEECH_SECONDS = 60.0
 """More speech of a label does not change its embedding any more."""
 
+PIECE_SECONDS = 2.0
+SEVERAL_VOICES = 0.48
+"""A sample is cut into pieces of 2 s; where the two groups they make are less alike than this, they
+are several voices. Measured: one voice 0.55 and more, two voices 0.44 and less (telephone)."""
+
 
 @dataclass(frozen=True)
 class Identity:
     """The decision about one label, with its reason.
 
-    `score` is the cosine similarity to the nearest enrolled person, whether accepted or not;
-    None where there was nothing to compare.
+    `score` is the cosine similarity to the person named, else to the nearest one enrolled; None
+    where there was nothing to compare. `same_as` is another label that is the same voice.
     """
 
     label: str
@@ -40,6 +52,7 @@ class Identity:
     speech_seconds: float
     decision: str
     reason: str
+    same_as: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,26 +78,82 @@ class Voiceprint:
     embedding: np.ndarray
 
 
-def voiceprint(
-    model: "Model", person_id: str, name: str, samples: list[np.ndarray]
-) -> Voiceprint | None:
-    """Enrol a person.
+@dataclass(frozen=True)
+class VoiceSample:
+    """What a sample tells of a voice.
+
+    `embedding` is (dimension,) of length 1, None where `problem` says why it is not used.
+    `consistency` is the cosine similarity of the two least similar groups of its pieces, None for
+    a sample too short to have any.
+    """
+
+    embedding: np.ndarray | None
+    speech_seconds: float
+    consistency: float | None = None
+    problem: str | None = None
+
+
+def voice_sample(model: "Model", waveform: np.ndarray) -> VoiceSample:
+    """Embed a sample of a person's voice, its speech only, and look whether it is one voice.
 
     Args:
         model: a speaker embedding model.
+        waveform: (num_samples,) float32 at 16 kHz.
+    """
+    regions = [waveform[start:end] for start, end in speech_regions(waveform)]
+    seconds = sum(map(len, regions)) / SAMPLE_RATE
+    if seconds < MIN_SPEECH_SECONDS:
+        return VoiceSample(None, seconds, problem=f"too little speech: {seconds:.1f} s")
+    similarity = consistency(model, np.concatenate(regions))
+    if similarity is not None and similarity < SEVERAL_VOICES:
+        return VoiceSample(None, seconds, similarity, f"several voices ({similarity:.2f} alike)")
+    return VoiceSample(embed(model, regions), seconds, similarity)
+
+
+def consistency(model: "Model", speech: np.ndarray) -> float | None:
+    """How alike the pieces of a voice are: they are parted into the two groups that are least alike
+    on average (agglomerative clustering, average linkage), and their similarity is returned; None
+    where there are less than two pieces of 2 s.
+
+    Args:
+        model: a speaker embedding model.
+        speech: (num_samples,) float32 at 16 kHz, without silence.
+    """
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import pdist
+
+    length = int(PIECE_SECONDS * SAMPLE_RATE)
+    limited = speech[: int(MAX_SPEECH_SECONDS * SAMPLE_RATE)]
+    embedded = [
+        embed(model, [limited[start : start + length]])
+        for start in range(0, len(limited) - length + 1, length)
+    ]
+    pieces = [piece for piece in embedded if piece is not None]
+    if len(pieces) < 2:
+        return None
+    merges = linkage(pdist(np.stack(pieces), "cosine"), "average")
+    return float(1 - merges[-1, 2])
+
+
+def voiceprint(person_id: str, name: str, samples: Sequence[VoiceSample]) -> Voiceprint | None:
+    """A person's voice: the mean of the samples' embeddings, weighted by their seconds of speech.
+
+    Args:
         person_id: of the identity bank.
         name: for people.
-        samples: (num_samples,) float32 at 16 kHz each; silence in them is dropped.
+        samples: of the person; those with a problem are left out.
 
     Returns:
-        None where all the samples together hold less than 0.25 s of speech.
+        None where no sample can be used.
     """
-    speech = [sample[start:end] for sample in samples for start, end in speech_regions(sample)]
-    embedding = embed(model, speech)
-    return None if embedding is None else Voiceprint(person_id, name, embedding)
+    used = [s.embedding * s.speech_seconds for s in samples if s.embedding is not None]
+    if not used:
+        return None
+    mean = np.sum(used, axis=0)
+    return Voiceprint(person_id, name, mean / np.linalg.norm(mean))
 
 
-def speaker_embeddings(model: "Model", waveform: np.ndarray, timeline: Timeline) -> list[Voice]:
+def embed_speakers(model: "Model", waveform: np.ndarray, timeline: Timeline) -> list[Voice]:
     """Embed every speaker of a recording from the speech nobody else speaks over.
 
     Args:
@@ -148,60 +217,133 @@ def subtract(turns: list[Turn], others: list[Turn]) -> list[tuple[float, float]]
 
 
 def identify(
-    voices: list[Voice], voiceprints: list[Voiceprint], threshold: float = THRESHOLD
+    voices: list[Voice],
+    voiceprints: list[Voiceprint],
+    threshold: float = THRESHOLD,
+    margin: float = MARGIN,
 ) -> list[Identity]:
     """Decide for each speaker who it is; unknown stays unknown.
 
-    The nearest enrolled person is taken if the cosine similarity reaches the threshold. A person
-    is given to one speaker only, the most similar one.
+    Labels and people are assigned to each other one to one, so that the sum of the similarities
+    that reach the threshold is highest (Kuhn 1955, the Hungarian method). An assigned name counts
+    if no person who is not assigned elsewhere comes closer than the margin, and none at all is
+    nearer. A label that is left over is the same person as another one where its voice clearly is.
 
     Args:
         voices: the speakers of a recording.
         voiceprints: the people enrolled by its user.
         threshold: cosine similarity, -1 to 1.
+        margin: difference of cosine similarities.
     """
-    ranked = {voice.label: rank(voice, voiceprints) for voice in voices}
-    best = [(scores[0], label) for label, scores in ranked.items() if scores]
-    nearest_label: dict[str, str] = {}
-    for (_, person), label in sorted(best, key=lambda item: -item[0][0]):
-        nearest_label.setdefault(person.person_id, label)
-
-    identities = []
-    for voice in voices:
-        scores = ranked[voice.label]
-        nearest = scores[0] if scores else None
-        second = scores[1] if len(scores) > 1 else None
-        accepted: Voiceprint | None = None
+    scores = similarities(voices, voiceprints)
+    assigned = assign(scores, threshold)
+    taken = {person: label for label, person in assigned.items()}
+    decided: list[Identity] = []
+    for row, voice in enumerate(voices):
+        order = [int(column) for column in np.argsort(-scores[row], kind="stable")]
+        own = assigned.get(row)
+        same_as: Voice | None = None
+        person = order[0] if voice.embedding is not None and order else None
+        accepted = False
         if voice.embedding is None:
             reason = f"too little speech: {voice.alone_seconds:.1f} s"
-        elif nearest is None:
+        elif person is None:
             reason = "nobody is enrolled"
-        elif nearest[0] < threshold:
-            reason = f"below threshold: {nearest[1].person_id} {nearest[0]:.2f} < {threshold:.2f}"
-        elif nearest_label[nearest[1].person_id] != voice.label:
-            reason = f"{nearest[1].person_id} is nearer to {nearest_label[nearest[1].person_id]}"
+        elif scores[row, person] < threshold:
+            reason = (
+                f"below threshold: {voiceprints[person].person_id} "
+                f"{scores[row, person]:.2f} < {threshold:.2f}"
+            )
+        elif own is None or scores[row, person] > scores[row, own]:
+            other = voices[taken[person]]
+            who = voiceprints[person].person_id
+            if is_same_voice(voice, other):
+                accepted, same_as = True, other
+                reason = f"same person as {other.label}: {scores[row, person]:.2f} to {who}"
+            else:
+                reason = f"{who} is nearer to {other.label}"
         else:
-            accepted = nearest[1]
-            reason = f"above threshold: {nearest[0]:.2f} >= {threshold:.2f}"
-        identities.append(
+            person = own
+            rivals = [column for column in order if column != own and column not in taken]
+            who = voiceprints[rivals[0]].person_id if rivals else ""
+            if rivals and scores[row, own] - scores[row, rivals[0]] < margin:
+                reason = (
+                    f"too close to {who}: {voiceprints[own].person_id} {scores[row, own]:.2f}, "
+                    f"{who} {scores[row, rivals[0]]:.2f}"
+                )
+            else:
+                accepted = True
+                reason = f"above threshold: {scores[row, own]:.2f} >= {threshold:.2f}"
+        others = [column for column in order if column != person]
+        second = others[0] if others and voice.embedding is not None else None
+        named = voiceprints[person] if accepted and person is not None else None
+        decided.append(
             Identity(
                 label=voice.label,
-                person_id=accepted.person_id if accepted else None,
-                name=accepted.name if accepted else None,
-                score=round(nearest[0], 3) if nearest else None,
-                runner_up=second[1].person_id if second else None,
-                runner_up_score=round(second[0], 3) if second else None,
+                person_id=named.person_id if named else None,
+                name=named.name if named else None,
+                score=round(float(scores[row, person]), 3) if person is not None else None,
+                runner_up=voiceprints[second].person_id if second is not None else None,
+                runner_up_score=round(float(scores[row, second]), 3)
+                if second is not None
+                else None,
                 speech_seconds=round(voice.speech_seconds, 3),
-                decision="identified" if accepted else "unknown",
+                decision="identified" if named else "unknown",
                 reason=reason,
+                same_as=same_as.label if same_as else None,
             )
         )
-    return identities
+    # Who is the same person as somebody unnamed is unnamed, too.
+    named_labels = {identity.label for identity in decided if identity.person_id}
+    return [
+        _unnamed(identity, f"like {identity.same_as}, who stays unknown")
+        if identity.same_as and identity.same_as not in named_labels
+        else identity
+        for identity in decided
+    ]
 
 
-def rank(voice: Voice, voiceprints: list[Voiceprint]) -> list[tuple[float, Voiceprint]]:
-    """(cosine similarity, person), nearest first; empty for a voice without an embedding."""
-    if voice.embedding is None:
-        return []
-    scores = [(float(voice.embedding @ person.embedding), person) for person in voiceprints]
-    return sorted(scores, key=lambda pair: -pair[0])
+def _unnamed(identity: Identity, reason: str) -> Identity:
+    return replace(identity, person_id=None, name=None, decision="unknown", reason=reason)
+
+
+def forgotten(identity: Identity) -> Identity:
+    """The decision after the person it names was forgotten."""
+    return replace(
+        _unnamed(identity, "the person is no longer enrolled"),
+        score=None,
+        runner_up=None,
+        runner_up_score=None,
+        same_as=None,
+    )
+
+
+def similarities(voices: list[Voice], voiceprints: list[Voiceprint]) -> np.ndarray:
+    """(num_voices, num_people) cosine similarities; -1 for a voice without an embedding."""
+    scores = np.full((len(voices), len(voiceprints)), -1.0)
+    if voiceprints:
+        people = np.stack([person.embedding for person in voiceprints])
+        for row, voice in enumerate(voices):
+            if voice.embedding is not None:
+                scores[row] = people @ voice.embedding
+    return scores
+
+
+def assign(scores: np.ndarray, threshold: float) -> dict[int, int]:
+    """Row to column, one to one, with the highest sum of what reaches the threshold."""
+    from scipy.optimize import linear_sum_assignment
+
+    eligible = np.where(scores >= threshold, scores, 0.0)
+    rows, columns = linear_sum_assignment(eligible, maximize=True)
+    return {
+        int(row): int(column)
+        for row, column in zip(rows, columns, strict=True)
+        if scores[row, column] >= threshold
+    }
+
+
+def is_same_voice(one: Voice, other: Voice) -> bool:
+    """Whether two labels are clearly one person, whom diarization took for two."""
+    if one.embedding is None or other.embedding is None:
+        return False
+    return float(one.embedding @ other.embedding) >= SAME_VOICE

@@ -215,6 +215,17 @@ class ModelRegistry:
             yield model
 
     @contextmanager
+    def embedder_on_cpu(self) -> Iterator["Model"]:
+        """The same for a few seconds of speech, in a process that has no device and needs none."""
+        os.environ.update(HF_HUB_DISABLE_TELEMETRY="1")
+        known = self._load_embedder("cpu")
+        self.loads["embedding"] += 1
+        try:
+            yield known.model
+        finally:
+            free(known.model)
+
+    @contextmanager
     def transcriber(self) -> Iterator["WhisperModel"]:
         """A faster-whisper model."""
         with self._use("transcription", self._load_transcriber) as model:

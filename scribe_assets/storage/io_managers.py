@@ -15,26 +15,12 @@ from dagster import (
     ResourceDependency,
 )
 
-from scribe_assets.artifacts.documents import Diarization, Document, Recording, Result
-from scribe_assets.artifacts.formats import FORMATS, rttm
+from scribe_assets.artifacts.documents import Document, Recording
 from scribe_assets.failures import permanent_failures
 from scribe_assets.partitions import RecordingRef
 from scribe_assets.storage.layout import AUDIO, processed_key
-from scribe_assets.storage.recordings import ConvertedAudio, read_document
+from scribe_assets.storage.recordings import ConvertedAudio, read_document, write_document
 from scribe_assets.storage.s3 import MissingObjectError, S3Storage
-
-
-def readable_forms(document: Document) -> list[tuple[str, str, str]]:
-    """(file name, media type, content) of each form beside a document."""
-    if isinstance(document, Result):
-        return [
-            (f"result{form.suffix}", form.content_type, form.render(document))
-            for form in FORMATS.values()
-        ]
-    if isinstance(document, Diarization):
-        form = FORMATS["rttm"]
-        return [(f"diarization{form.suffix}", form.content_type, rttm.render_diarization(document))]
-    return []
 
 
 class DocumentIOManager(ConfigurableIOManager):
@@ -45,16 +31,8 @@ class DocumentIOManager(ConfigurableIOManager):
     def handle_output(self, context: OutputContext, obj: Document) -> None:
         """Write the readable forms, then the document."""
         ref = RecordingRef.from_partition_key(context.partition_key)
-        bucket = self.storage.processed_bucket
         with permanent_failures():
-            for name, content_type, content in readable_forms(obj):
-                self.storage.write(bucket, processed_key(ref, name), content, content_type)
-            uri = self.storage.write(
-                bucket,
-                processed_key(ref, obj.file_name),
-                obj.to_json(),
-                "application/json",
-            )
+            uri = write_document(self.storage, ref, obj)
         context.add_output_metadata({"uri": MetadataValue.url(uri)})
 
     def load_input(self, context: InputContext) -> Any:
@@ -76,12 +54,7 @@ class AudioIOManager(ConfigurableIOManager):
         bucket = self.storage.processed_bucket
         with permanent_failures():
             uri = self.storage.upload(obj.file, bucket, processed_key(ref, AUDIO), "audio/flac")
-            self.storage.write(
-                bucket,
-                processed_key(ref, Recording.file_name),
-                obj.recording.to_json(),
-                "application/json",
-            )
+            write_document(self.storage, ref, obj.recording)
         context.add_output_metadata({"uri": MetadataValue.url(uri)})
 
     def load_input(self, context: InputContext) -> ConvertedAudio:

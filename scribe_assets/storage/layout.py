@@ -49,3 +49,8 @@ def profile_key(user_id: str, person_id: str) -> str:
 def voice_prefix(user_id: str, person_id: str) -> str:
     """Prefix of a person's voice samples in the identity bank."""
     return f"{person_prefix(user_id, person_id)}voice/"
+
+
+def voiceprints_key(user_id: str) -> str:
+    """Key of a user's voiceprints in the processed bucket. No recording is called so."""
+    return f"{user_id}/voiceprints.json"

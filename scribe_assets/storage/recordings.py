@@ -10,13 +10,16 @@ from typing import Any, TypeVar
 import numpy as np
 
 from scribe_assets.artifacts.documents import (
+    Diarization,
     Document,
     DocumentError,
     Options,
     Recording,
+    Result,
     Source,
     Status,
 )
+from scribe_assets.artifacts.formats import FORMATS, rttm
 from scribe_assets.partitions import RecordingRef
 from scribe_assets.speech import audio
 from scribe_assets.storage.layout import (
@@ -111,6 +114,38 @@ def read_document(storage: S3Storage, ref: RecordingRef, kind: type[D]) -> D:
     return kind.from_json(storage.read(storage.processed_bucket, key), key)
 
 
+def readable_forms(document: Document) -> list[tuple[str, str, str]]:
+    """(file name, media type, content) of each form beside a document."""
+    if isinstance(document, Result):
+        return [
+            (f"result{form.suffix}", form.content_type, form.render(document))
+            for form in FORMATS.values()
+        ]
+    if isinstance(document, Diarization):
+        form = FORMATS["rttm"]
+        return [(f"diarization{form.suffix}", form.content_type, rttm.render_diarization(document))]
+    return []
+
+
+def write_document(storage: S3Storage, ref: RecordingRef, document: Document) -> str:
+    """Write a document of a recording after its readable forms, so that `result.json` is last, and
+    return its URI."""
+    bucket = storage.processed_bucket
+    for name, content_type, content in readable_forms(document):
+        storage.write(bucket, processed_key(ref, name), content, content_type)
+    key = processed_key(ref, document.file_name)
+    return storage.write(bucket, key, document.to_json(), "application/json")
+
+
+def recordings_with(storage: S3Storage, user_id: str, kind: type[Document]) -> list[RecordingRef]:
+    """The recordings of a user of which there is such a document."""
+    suffix = f"/{kind.file_name}"
+    found = storage.objects(storage.processed_bucket, f"{user_id}/")
+    return [
+        RecordingRef(*item.key.rsplit("/", 2)[:2]) for item in found if item.key.endswith(suffix)
+    ]
+
+
 def read_status(storage: S3Storage, ref: RecordingRef) -> Status | None:
     """How far a recording is; None where Scribe has not seen it, or where somebody has damaged the
     file: it is written anew then, and holds nobody else up."""
@@ -123,13 +158,7 @@ def read_status(storage: S3Storage, ref: RecordingRef) -> Status | None:
 def write_status(storage: S3Storage, status: Status) -> Status:
     """Write a status, with the time."""
     status = status.model_copy(update={"updated_at": datetime.now(UTC)})
-    ref = RecordingRef(status.user_id, status.recording_id)
-    storage.write(
-        storage.processed_bucket,
-        processed_key(ref, Status.file_name),
-        status.to_json(),
-        "application/json",
-    )
+    write_document(storage, RecordingRef(status.user_id, status.recording_id), status)
     return status
 
 

@@ -196,7 +196,8 @@ def test_a_recording_can_be_materialised_from_the_ui(up: Running, tmp_path: Path
       launchPipelineExecution(executionParams: $params) {
         __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
     stages = [
-        *("converted_audio", "diarization", "speaker_identities", "transcript", "fused_result")
+        *("converted_audio", "diarization", "speaker_embeddings"),
+        *("speaker_identities", "transcript", "fused_result"),
     ]
     params: dict[str, Any] = {
         "selector": {

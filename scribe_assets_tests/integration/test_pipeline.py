@@ -2,75 +2,21 @@
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult
+from dagster import ExecuteInProcessResult
 
-from scribe_assets.artifacts.documents import Options, Result, Transcript
+from scribe_assets.artifacts.documents import Result, Transcript
 from scribe_assets.artifacts.formats import FORMATS
-from scribe_assets.definitions import build_definitions
 from scribe_assets.local.demo import enrol
-from scribe_assets.partitions import RecordingRef
-from scribe_assets.sensors.uploads import run_request
-from scribe_assets.settings import Settings
-from scribe_assets.storage.layout import processed_key, sidecar_key
+from scribe_assets.storage.layout import processed_key
 from scribe_assets.storage.recordings import read_document, read_status
-from scribe_assets.storage.s3 import S3Storage
 from scribe_assets_tests.media import encode, make_video, shared_data, silence
+from scribe_assets_tests.pipeline import Scribe
 
 pytestmark = pytest.mark.models
-
-
-@pytest.fixture
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
-
-
-@dataclass
-class Scribe:
-    """Uploads and runs, as the sensor and the daemon would."""
-
-    storage: S3Storage
-    instance: DagsterInstance
-
-    def upload(self, file: Path, key: str, **options: object) -> RecordingRef:
-        if options:
-            text = Options.model_validate(options).to_json()
-            self.storage.write(
-                self.storage.uploads_bucket, sidecar_key(key), text, "application/json"
-            )
-        self.storage.upload(file, self.storage.uploads_bucket, key, "audio/wav")
-        upload = self.storage.head(self.storage.uploads_bucket, key)
-        run_request(self.storage, upload)
-        ref = RecordingRef.from_upload_key(key)
-        self.instance.add_dynamic_partitions("recordings", [ref.partition_key])
-        return ref
-
-    def run(self, ref: RecordingRef, stages: list[str] | None = None) -> ExecuteInProcessResult:
-        """Run all stages, or some as from the UI."""
-        definitions = build_definitions(Settings.load())
-        return definitions.resolve_job_def("transcribe_recording").execute_in_process(
-            instance=self.instance,
-            partition_key=ref.partition_key,
-            asset_selection=[AssetKey(name) for name in stages] if stages else None,
-            raise_on_error=False,
-        )
-
-    def result(self, ref: RecordingRef) -> Result:
-        return read_document(self.storage, ref, Result)
-
-    def read(self, ref: RecordingRef, name: str) -> str:
-        return self.storage.read(self.storage.processed_bucket, processed_key(ref, name)).decode()
-
-
-@pytest.fixture
-def scribe(embedded_storage: S3Storage, instance: DagsterInstance) -> Scribe:
-    return Scribe(embedded_storage, instance)
 
 
 def words(text: str) -> list[str]:
@@ -140,7 +86,8 @@ def test_the_sample_comes_out_with_names(
     }
     assert names == {
         *("recording.json", "audio.flac", "diarization.json", "diarization.rttm"),
-        *("speaker_identities.json", "transcript.json", "status.json"),
+        *("speaker_embeddings.json", "speaker_identities.json"),
+        *("transcript.json", "status.json"),
         *("result.json", "result.srt", "result.vtt", "result.rttm", "result.seglst.json"),
         *("result.md", "result.html"),
     }
@@ -157,6 +104,7 @@ def test_metadata_tells_what_was_done(scribe: Scribe, sample_recording: Path) ->
     assert set(facts) == {
         "converted_audio",
         "diarization",
+        "speaker_embeddings",
         "speaker_identities",
         "transcript",
         "fused_result",

@@ -7,7 +7,7 @@ import pytest
 
 from scribe_assets.speech import audio
 from scribe_assets.speech.diarization import diarize
-from scribe_assets.speech.identification import speaker_embeddings
+from scribe_assets.speech.identification import embed_speakers
 from scribe_assets.speech.models import ModelRegistry
 from scribe_assets.speech.transcription import transcribe
 
@@ -75,7 +75,7 @@ def test_the_peak_stays_under_the_budget(
         with registry.diarizer() as pipeline:
             timeline = diarize(pipeline, waveform)
         with registry.embedder() as model:
-            speaker_embeddings(model, waveform, timeline)
+            embed_speakers(model, waveform, timeline)
         with registry.transcriber() as whisper:
             assert transcribe(whisper, waveform).segments
     assert torch.cuda.max_memory_allocated() < budget * 1e9

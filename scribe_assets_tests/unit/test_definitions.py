@@ -5,8 +5,8 @@ import sys
 
 from dagster import AssetKey
 
-from scribe_assets.definitions import STAGES, build_definitions
-from scribe_assets.partitions import recordings
+from scribe_assets.definitions import PEOPLE, STAGES, build_definitions
+from scribe_assets.partitions import recordings, users
 from scribe_assets.settings import Settings
 
 HEAVY = ["torch", "pyannote", "faster_whisper", "ctranslate2", "wespeaker", "av", "scipy"]
@@ -20,6 +20,8 @@ def test_lineage_goes_from_the_sources_to_the_result() -> None:
         "identity_bank",
         "converted_audio",
         "diarization",
+        "speaker_embeddings",
+        "voiceprints",
         "speaker_identities",
         "transcript",
     }
@@ -28,6 +30,11 @@ def test_lineage_goes_from_the_sources_to_the_result() -> None:
 def test_every_stage_is_partitioned_by_recording() -> None:
     for stage in STAGES:
         assert stage.partitions_def == recordings
+
+
+def test_people_are_partitioned_by_user() -> None:
+    for asset in PEOPLE:
+        assert asset.partitions_def == users
 
 
 def test_loading_imports_no_model_library() -> None:

@@ -1,0 +1,47 @@
+"""The voice of each speaker as a point, kept so that later decisions need no audio."""
+
+from dagster import AssetExecutionContext, Output, ResourceParam, asset
+
+from scribe_assets.artifacts.documents import Diarization, SpeakerEmbeddings
+from scribe_assets.assets.stage import stage
+from scribe_assets.failures import PASSING_FAULTS
+from scribe_assets.launcher.executor import ON_DEVICE
+from scribe_assets.partitions import recordings
+from scribe_assets.speech.diarization import Timeline
+from scribe_assets.speech.identification import embed_speakers
+from scribe_assets.speech.models import ModelRegistry
+from scribe_assets.storage.recordings import ConvertedAudio
+from scribe_assets.storage.s3 import S3Storage
+
+
+@asset(
+    partitions_def=recordings,
+    io_manager_key="document_io_manager",
+    retry_policy=PASSING_FAULTS,
+    op_tags={**ON_DEVICE, "dagster/priority": "2"},
+    group_name="recording",
+    kinds={"wespeaker", "s3"},
+)
+def speaker_embeddings(
+    context: AssetExecutionContext,
+    storage: S3Storage,
+    models: ResourceParam[ModelRegistry],
+    converted_audio: ConvertedAudio,
+    diarization: Diarization,
+) -> Output[SpeakerEmbeddings]:
+    """For each label its voice, from the speech nobody else speaks over."""
+    recording = converted_audio.recording
+    with stage(context, storage, recording.source, recording.options.job_id) as running:
+        timeline = Timeline(diarization.turns, diarization.exclusive)
+        waveform = converted_audio.waveform()
+        with models.embedder() as model:
+            voices = embed_speakers(model, waveform, timeline)
+        return Output(
+            SpeakerEmbeddings.of(recording.recording_id, models.names["embedding"], voices),
+            metadata={
+                "speakers": len(voices),
+                "with_enough_speech": sum(voice.embedding is not None for voice in voices),
+                **models.facts("embedding"),
+                **running.speed(recording.duration),
+            },
+        )
