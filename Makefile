@@ -19,6 +19,7 @@ test: $(INSTALLED)  ## Run all tests
 
 bench: $(INSTALLED)  ## Measure: a table, and JSON in benchmarks/results
 	$(BIN)/python -m benchmarks.launcher --default-recordings 8
+	$(BIN)/python -m benchmarks.identification
 
 check: $(INSTALLED)  ## Formatter, linter, type checker, import rules
 	$(BIN)/ruff format --check .

@@ -24,6 +24,7 @@ from dagster import AssetKey, DagsterInstance, DagsterRunStatus, RunsFilter
 from dagster._core.execution.backfill import PartitionBackfill
 from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES
 
+from scribe_assets import definitions
 from scribe_assets.artifacts.documents import Result
 from scribe_assets.launcher.launcher import hosts, stop_hosts
 from scribe_assets.local import stack
@@ -43,7 +44,7 @@ SPOKEN_EVERY = 4
 """The others are silent, so that the test has the processes of sixty runs in a few minutes."""
 KILLS_A_KIND = 2
 LIMIT_SECONDS = 900
-STAGES = ["converted_audio", "diarization", "speaker_identities", "transcript", "fused_result"]
+STAGES = [stage.key.to_user_string() for stage in definitions.STAGES]
 
 
 @dataclass
