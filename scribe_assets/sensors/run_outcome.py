@@ -103,10 +103,11 @@ def has_result(storage: S3Storage, status: Status) -> bool:
 
 def settle(instance: DagsterInstance, storage: S3Storage, run: DagsterRun) -> bool:
     """Write a run's outcome where it concerns the recording's status, and say whether it did."""
-    partition_key = run.tags.get(PARTITION_NAME_TAG)
-    if not partition_key:
+    try:
+        ref = RecordingRef.from_partition_key(run.tags.get(PARTITION_NAME_TAG, ""))
+    except ValueError:  # a run of something else, such as a user's voiceprints
         return False
-    status = read_status(storage, RecordingRef.from_partition_key(partition_key))
+    status = read_status(storage, ref)
     if status is None or not concerns(run, status):
         return False
     state, error = outcome(instance, storage, run, status)

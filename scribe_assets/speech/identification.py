@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scribe_assets.speech.audio import SAMPLE_RATE, speech_regions
+from scribe_assets.speech.audio import SAMPLE_RATE, speech_regions, telephone_band
 from scribe_assets.speech.diarization import Timeline, Turn
 from scribe_assets.speech.embedding import embed
 
@@ -28,6 +28,9 @@ MIN_SPEECH_SECONDS = 1.0
 
 MAX_SPEECH_SECONDS = 60.0
 """More speech of a label does not change its embedding any more."""
+
+TELEPHONE_WEIGHT = 0.7
+"""Of a sample's telephone band, beside the sample as it is."""
 
 PIECE_SECONDS = 2.0
 SEVERAL_VOICES = 0.48
@@ -96,6 +99,9 @@ class VoiceSample:
 def voice_sample(model: "Model", waveform: np.ndarray) -> VoiceSample:
     """Embed a sample of a person's voice, its speech only, and look whether it is one voice.
 
+    The embedding is the weighted mean of two, of the speech as it is and of its telephone band: so
+    one sample does for both channels (docs/decisions/0004-identification-threshold.md).
+
     Args:
         model: a speaker embedding model.
         waveform: (num_samples,) float32 at 16 kHz.
@@ -107,7 +113,12 @@ def voice_sample(model: "Model", waveform: np.ndarray) -> VoiceSample:
     similarity = consistency(model, np.concatenate(regions))
     if similarity is not None and similarity < SEVERAL_VOICES:
         return VoiceSample(None, seconds, similarity, f"several voices ({similarity:.2f} alike)")
-    return VoiceSample(embed(model, regions), seconds, similarity)
+    wide = embed(model, regions)
+    narrow = embed(model, [telephone_band(region) for region in regions])
+    if wide is None or narrow is None:
+        return VoiceSample(None, seconds, similarity, "it has no voice that could be embedded")
+    total = wide + TELEPHONE_WEIGHT * narrow
+    return VoiceSample(total / np.linalg.norm(total), seconds, similarity)
 
 
 def consistency(model: "Model", speech: np.ndarray) -> float | None:

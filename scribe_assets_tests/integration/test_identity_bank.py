@@ -28,7 +28,7 @@ from scribe_assets.speech import audio
 from scribe_assets.speech.models import ModelRegistry
 from scribe_assets.storage import bank
 from scribe_assets.storage.layout import processed_key, voiceprints_key
-from scribe_assets.storage.recordings import read_document
+from scribe_assets.storage.recordings import read_document, read_status
 from scribe_assets_tests.media import encode
 from scribe_assets_tests.pipeline import Scribe
 
@@ -389,6 +389,19 @@ def test_a_person_is_enrolled_from_a_recording(
     for ref in (first, second):
         named = {s.label: s.name for s in scribe.result(ref).speakers if s.name}
         assert named == {label: "Zoé"}
+
+
+def test_the_end_of_its_run_does_not_hold_up_the_outcomes_of_recordings(
+    scribe: Scribe, sample_recording: Path
+) -> None:
+    assert scribe.refresh_people(USER).success
+    ref = scribe.upload(sample_recording, f"{USER}/a.wav")
+    assert scribe.run(ref).success
+    sensor = build_definitions(Settings.load()).resolve_sensor_def("run_outcome_sensor")
+    sensor(build_sensor_context(scribe.instance, resources={"storage": scribe.storage}))
+    status = read_status(scribe.storage, ref)
+    assert status is not None
+    assert status.state == "succeeded"
 
 
 def test_the_sensor_asks_for_the_users_whose_bank_changed(scribe: Scribe, diane: Path) -> None:
