@@ -15,6 +15,6 @@ identity_bank = AssetSpec(
     "identity_bank",
     description="Enrolled people: a folder with a profile and voice samples for each.",
     partitions_def=users,
-    group_name="people",
+    group_name="recording",
     kinds={"s3"},
 )

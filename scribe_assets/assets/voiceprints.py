@@ -36,7 +36,7 @@ MAX_PROBLEMS = 50
     deps=[identity_bank],
     check_specs=[AssetCheckSpec(CHECK, asset="voiceprints")],
     retry_policy=PASSING_FAULTS,
-    group_name="people",
+    group_name="recording",
     kinds={"wespeaker", "s3"},
 )
 def voiceprints(
@@ -83,7 +83,7 @@ def voiceprints(
     partitions_def=users,
     deps=[voiceprints],
     retry_policy=PASSING_FAULTS,
-    group_name="people",
+    group_name="recording",
     kinds={"s3"},
 )
 def reidentification(context: AssetExecutionContext, storage: S3Storage) -> MaterializeResult:

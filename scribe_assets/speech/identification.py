@@ -13,7 +13,7 @@ from scribe_assets.speech.embedding import embed
 if TYPE_CHECKING:
     from pyannote.audio import Model
 
-THRESHOLD = 0.57
+THRESHOLD = 0.58
 """Cosine similarity of CAM++ embeddings from which two voices are taken for the same
 (docs/decisions/0004-identification-threshold.md)."""
 
