@@ -217,12 +217,19 @@ class ModelRegistry:
     @contextmanager
     def embedder_on_cpu(self) -> Iterator["Model"]:
         """The same for a few seconds of speech, in a process that has no device and needs none."""
+        import torch
+
         os.environ.update(HF_HUB_DISABLE_TELEMETRY="1")
         known = self._load_embedder("cpu")
         self.loads["embedding"] += 1
+        # On one core: where the device is the CPU, two processes with all threads each slow the
+        # other down many times over.
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
         try:
             yield known.model
         finally:
+            torch.set_num_threads(threads)
             free(known.model)
 
     @contextmanager
