@@ -22,7 +22,7 @@ from scribe_assets.artifacts.documents import (
 from scribe_assets.partitions import RecordingRef
 from scribe_assets.speech.diarization import Timeline
 from scribe_assets.speech.fusion import fuse
-from scribe_assets.speech.identification import forgotten, identify
+from scribe_assets.speech.identification import THRESHOLD, forgotten, identify
 from scribe_assets.speech.transcription import Transcription
 from scribe_assets.storage.bank import is_enrolled, read_voiceprints
 from scribe_assets.storage.recordings import read_document, recordings_with, write_document
@@ -43,9 +43,17 @@ class Refreshed:
 
 
 def decide(
-    embeddings: SpeakerEmbeddings, enrolled: Voiceprints | None, threshold: float
+    embeddings: SpeakerEmbeddings, enrolled: Voiceprints | None, threshold: float | None
 ) -> SpeakerIdentities:
-    """Who the speakers of a recording are."""
+    """Who the speakers of a recording are.
+
+    Args:
+        embeddings: of the recording.
+        enrolled: the people of its user.
+        threshold: see `identify`; None: the one that was measured.
+    """
+    if threshold is None:
+        threshold = THRESHOLD
     people = enrolled.voiceprints() if enrolled else []
     return SpeakerIdentities(
         recording_id=embeddings.recording_id,
@@ -117,7 +125,7 @@ def combine(
 def refresh_names(
     storage: S3Storage,
     user_id: str,
-    threshold: float,
+    threshold: float | None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Iterator[Refreshed]:
     """Decide anew who speaks in every recording of a user, and write what changes.
@@ -128,7 +136,7 @@ def refresh_names(
     Args:
         storage: S3.
         user_id: whose recordings.
-        threshold: see `identify`.
+        threshold: see `decide`.
         progress: told the fraction of the recordings that is done.
     """
     for _ in range(MAX_PASSES):
@@ -145,7 +153,7 @@ def refresh_names(
 
 
 def refresh_recording(
-    storage: S3Storage, ref: RecordingRef, enrolled: Voiceprints | None, threshold: float
+    storage: S3Storage, ref: RecordingRef, enrolled: Voiceprints | None, threshold: float | None
 ) -> Refreshed:
     """Decide anew who speaks in a recording, and write what changes.
 

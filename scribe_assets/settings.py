@@ -7,7 +7,6 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scribe_assets.errors import PermanentError
-from scribe_assets.speech.identification import THRESHOLD
 
 AWS = "aws"
 """Value of MINIO_ENDPOINT that stands for Amazon's own S3."""
@@ -47,7 +46,8 @@ class Settings(BaseSettings):
     whisper_model: str = "base"
     diarization_model: str = "default"
     embedding_model: str = "default"
-    identity_threshold: float = Field(THRESHOLD, gt=0, le=1)
+    identity_threshold: float | None = Field(None, gt=0, le=1)
+    """None: the one that was measured for the default embedding model."""
     device: str = "auto"
     vram_budget_gb: float = Field(8.0, gt=0)
 
