@@ -13,8 +13,9 @@ import numpy as np
 from scribe_assets.errors import PermanentError
 
 SAMPLE_RATE = 16_000
-TELEPHONE_HZ = (300, 3400)
 """Samples a second of all audio after conversion; every model here was trained on it."""
+
+TELEPHONE_HZ = (300, 3400)
 
 # Formats that name other files or addresses: an upload must not make ffmpeg open those.
 REFERENCE_FORMATS = {
@@ -169,20 +170,55 @@ def flac_duration(path: Path) -> float:
     return 0.0 if info.frames == 2**63 - 1 else float(info.frames / info.samplerate)
 
 
+class AudioFile:
+    """Converted audio in a file, read where and when it is needed: `audio[start:stop]` are the
+    samples there, float32 in [-1, 1], and `len(audio)` is how many there are. A one-dimensional
+    numpy array can stand in its place.
+
+    Raises:
+        ValueError: it is not 16 kHz mono.
+    """
+
+    def __init__(self, path: Path | str):
+        import soundfile
+
+        self._file = soundfile.SoundFile(str(path))
+        if self._file.samplerate != SAMPLE_RATE or self._file.channels != 1:
+            found = f"{self._file.samplerate} Hz with {self._file.channels} channels"
+            self._file.close()
+            raise ValueError(f"expected {SAMPLE_RATE} Hz mono, got {found}")
+        self.path = Path(path)
+
+    def __enter__(self) -> "AudioFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return int(self._file.frames)
+
+    def __getitem__(self, where: slice) -> np.ndarray:
+        start, stop, step = where.indices(len(self))
+        if step != 1:
+            raise ValueError("audio is read sample after sample")
+        self._file.seek(start)
+        samples: np.ndarray = self._file.read(max(0, stop - start), dtype="float32")
+        return samples
+
+
+Waveform = np.ndarray | AudioFile
+"""(num_samples,) float32 at 16 kHz, in memory or in a file."""
+
+
 def load(path: Path) -> np.ndarray:
-    """Read converted audio.
+    """Read converted audio that fits in memory.
 
     Returns:
         (num_samples,) float32 array at 16 kHz, in [-1, 1].
     """
-    import soundfile
-
-    samples, rate = soundfile.read(str(path), dtype="float32")
-    if rate != SAMPLE_RATE or samples.ndim != 1:
-        raise ValueError(
-            f"expected {SAMPLE_RATE} Hz mono, got {rate} Hz with shape {samples.shape}"
-        )
-    return samples
+    with AudioFile(path) as audio:
+        return audio[:]
 
 
 def decode(source: Path) -> np.ndarray:

@@ -5,23 +5,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from scribe_assets.errors import PermanentError
-from scribe_assets.speech.audio import SAMPLE_RATE, Progress
+from scribe_assets.speech.audio import SAMPLE_RATE, AudioFile, Progress, Waveform
 
 if TYPE_CHECKING:
     from pyannote.audio import Pipeline
+    from pyannote.audio.pipelines import SpeakerDiarization
     from pyannote.core import Annotation
 
     from scribe_assets.speech.networks import WeSpeakerEmbedding
 
-# Agglomerative clustering for CAM++ embeddings; see docs/decisions/0003-diarization.md.
-CLUSTERING = {"method": "centroid", "min_cluster_size": 12, "threshold": 0.7}
+# See docs/decisions/0003-diarization.md for what was measured.
+CLUSTERING = {"threshold": 0.5, "min_seconds": 3.0, "change": 0.45}
+SEGMENTATION_STEP = 0.2
+"""Share of a window by which the next one is later: 2 s."""
 BATCH_SIZE = 32
 
 # Share of the time a stage of the pipeline takes, for one progress figure.
-STAGES = {"segmentation": (0.0, 0.2), "embeddings": (0.2, 1.0)}
+STAGES = {"segmentation": (0.0, 0.5), "embeddings": (0.5, 1.0)}
 
 
 @dataclass(frozen=True, order=True)
@@ -62,15 +63,16 @@ def default_pipeline(segmentation: Path, embedding: "WeSpeakerEmbedding") -> "Pi
         embedding: the speaker embedding model to cluster with.
     """
     from pyannote.audio.core.plda import PLDA
-    from pyannote.audio.pipelines import SpeakerDiarization
     from pyannote.audio.pipelines.utils import get_model
 
-    pipeline = SpeakerDiarization(
+    from scribe_assets.speech.one_pass import TurnDiarization
+
+    pipeline = TurnDiarization(
         segmentation=get_model(str(segmentation)),
         embedding=embedding,
         # It insists on a PLDA object, which only VBx clustering uses.
         plda=PLDA.__new__(PLDA),
-        clustering="AgglomerativeClustering",
+        segmentation_step=SEGMENTATION_STEP,
         segmentation_batch_size=BATCH_SIZE,
         embedding_batch_size=BATCH_SIZE,
     )
@@ -100,12 +102,30 @@ def pretrained_pipeline(name: str, hf_token: str | None) -> "Pipeline":
         ) from error
     if not isinstance(pipeline, SpeakerDiarization):
         raise PermanentError(f"{name!r} gives no speaker diarization pipeline; {advice}")
+    return one_pass(pipeline)
+
+
+def one_pass(stock: "SpeakerDiarization") -> "Pipeline":
+    """The same pipeline, with its models, clustering and parameters, at a fraction of the work."""
+    from scribe_assets.speech.one_pass import OnePassDiarization
+
+    pipeline = OnePassDiarization(
+        segmentation=stock._segmentation.model,
+        segmentation_step=stock.segmentation_step,
+        embedding=stock._embedding.model_,
+        embedding_exclude_overlap=stock.embedding_exclude_overlap,
+        plda=stock._plda,
+        clustering=stock.klustering,
+        segmentation_batch_size=BATCH_SIZE,
+        embedding_batch_size=BATCH_SIZE,
+    )
+    pipeline.instantiate(stock.parameters(instantiated=True))
     return pipeline
 
 
 def diarize(
     pipeline: "Pipeline",
-    waveform: np.ndarray,
+    waveform: Waveform,
     num_speakers: int | None = None,
     min_speakers: int | None = None,
     max_speakers: int | None = None,
@@ -115,7 +135,7 @@ def diarize(
 
     Args:
         pipeline: see `default_pipeline` and `pretrained_pipeline`.
-        waveform: (num_samples,) float32 at 16 kHz.
+        waveform: (num_samples,) float32 at 16 kHz, in memory or in a file.
         num_speakers: how many there are, where it is known.
         min_speakers: at least so many.
         max_speakers: at most so many.
@@ -123,21 +143,19 @@ def diarize(
     """
     import torch
 
-    if not waveform.any():
-        return Timeline([], [])
-
     def hook(stage: str, _: Any, file: Any = None, total: int = 0, completed: int = 0) -> None:
         del file
         if progress and stage in STAGES and total:
             first, last = STAGES[stage]
             progress(first + (last - first) * completed / total)
 
+    file: dict[str, Any] = {"uri": "recording"}
+    if isinstance(waveform, AudioFile):
+        file["audio"] = str(waveform.path)
+    else:
+        file |= {"waveform": torch.from_numpy(waveform)[None], "sample_rate": SAMPLE_RATE}
     output: Any = pipeline(
-        {
-            "waveform": torch.from_numpy(waveform)[None],
-            "sample_rate": SAMPLE_RATE,
-            "uri": "recording",
-        },
+        file,
         num_speakers=num_speakers,
         min_speakers=min_speakers,
         max_speakers=max_speakers,

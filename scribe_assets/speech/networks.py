@@ -69,9 +69,9 @@ class WeSpeakerEmbedding(Model):
     dither, on 16 bit sample values, centred over the speech they come from
     (https://github.com/wenet-e2e/wespeaker, wespeaker/cli/speaker.py).
 
-    A speaker's frames are selected before the network, not pooled after it: the context masking of
-    CAM++ (https://arxiv.org/abs/2303.00332) averages over all frames it is given, so another
-    speaker in the window would leak into the embedding.
+    With weights, a speaker's frames are selected before the network, not pooled after it: the
+    context masking of CAM++ (https://arxiv.org/abs/2303.00332) averages over all frames it is
+    given, so another speaker in the window would leak into the embedding.
     """
 
     MIN_FRAMES = 25
@@ -132,3 +132,36 @@ class WeSpeakerEmbedding(Model):
             # WeSpeaker's ResNets return (first embedding, second); the last is the one to use.
             embeddings[index] = (output[-1] if isinstance(output, tuple) else output)[0]
         return embeddings
+
+    def frames(self, waveforms: torch.Tensor) -> torch.Tensor:
+        """The network's view of each moment, before it is pooled over time.
+
+        Args:
+            waveforms: (batch, num_samples) in [-1, 1].
+
+        Returns:
+            (batch, num_frames, num_features), for CAM++ a frame every 20 ms.
+        """
+        features = torch.stack([self.fbank(waveform[None]) for waveform in waveforms])
+        level: torch.Tensor = self.network.get_frame_level_feat(
+            features - features.mean(dim=1, keepdim=True)
+        )
+        return level
+
+    def pool(self, sums: torch.Tensor, squares: torch.Tensor, number: torch.Tensor) -> torch.Tensor:
+        """Embed by the statistics of frames (CAM++).
+
+        Args:
+            sums: (batch, num_features) of the frames.
+            squares: the same of their squares.
+            number: (batch, 1) how many frames, at least 2.
+
+        Returns:
+            (batch, dimension).
+        """
+        mean = sums / number
+        variance = ((squares - sums * mean) / (number - 1)).clamp(min=0)
+        # The small number is the one WeSpeaker's pooling adds (wespeaker/models/pooling_layers.py).
+        statistics = torch.cat([mean, torch.sqrt(variance + 1e-7)], dim=1)
+        embedding: torch.Tensor = self.network.xvector.dense(statistics.float())
+        return embedding
