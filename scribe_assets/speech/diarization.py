@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scribe_assets.speech.networks import WeSpeakerEmbedding
 
 # See docs/decisions/0003-diarization.md for what was measured.
-CLUSTERING = {"threshold": 0.5, "min_seconds": 3.0, "change": 0.45}
+CLUSTERING = {"threshold": 0.52, "min_seconds": 3.0, "change": 0.5}
 SEGMENTATION_STEP = 0.2
 """Share of a window by which the next one is later: 2 s."""
 BATCH_SIZE = 32
