@@ -30,8 +30,7 @@ def diarization(
     """Turns of every speaker with overlap, and the exclusive timeline."""
     recording = converted_audio.recording
     with stage(context, storage, recording.source, recording.options.job_id) as running:
-        waveform = converted_audio.waveform()
-        with models.diarizer() as pipeline:
+        with converted_audio.open() as waveform, models.diarizer() as pipeline:
             timeline = diarize(
                 pipeline,
                 waveform,

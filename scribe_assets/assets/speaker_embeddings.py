@@ -33,8 +33,7 @@ def speaker_embeddings(
     recording = converted_audio.recording
     with stage(context, storage, recording.source, recording.options.job_id) as running:
         timeline = Timeline(diarization.turns, diarization.exclusive)
-        waveform = converted_audio.waveform()
-        with models.embedder() as model:
+        with converted_audio.open() as waveform, models.embedder() as model:
             voices = embed_speakers(model, waveform, timeline)
         return Output(
             SpeakerEmbeddings.of(recording.recording_id, models.names["embedding"], voices),

@@ -33,8 +33,7 @@ def transcript(
     """Language, segments, and words with times and probabilities."""
     recording = converted_audio.recording
     with stage(context, storage, recording.source, recording.options.job_id) as running:
-        waveform = converted_audio.waveform()
-        with models.transcriber() as model:
+        with converted_audio.open() as waveform, models.transcriber() as model:
             said = transcribe(
                 model,
                 waveform,
@@ -54,6 +53,7 @@ def transcript(
             metadata={
                 "language": said.language or "none",
                 "words": sum(len(segment.words) for segment in said.segments),
+                **{f"removed_{reason}": count for reason, count in said.removed.items() if count},
                 **models.facts("transcription"),
                 "preview": MetadataValue.md(escape(text[:PREVIEW_CHARACTERS]) or "*No speech.*"),
                 **running.speed(recording.duration),

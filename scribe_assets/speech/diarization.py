@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from scribe_assets.errors import PermanentError
 from scribe_assets.speech.audio import SAMPLE_RATE, AudioFile, Progress, Waveform
@@ -114,7 +114,7 @@ def one_pass(stock: "SpeakerDiarization") -> "Pipeline":
         segmentation_step=stock.segmentation_step,
         embedding=stock._embedding.model_,
         embedding_exclude_overlap=stock.embedding_exclude_overlap,
-        plda=stock._plda,
+        plda=cast(Any, stock._plda),
         clustering=stock.klustering,
         segmentation_batch_size=BATCH_SIZE,
         embedding_batch_size=BATCH_SIZE,

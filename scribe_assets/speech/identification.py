@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scribe_assets.speech.audio import SAMPLE_RATE, speech_regions, telephone_band
+from scribe_assets.speech.audio import SAMPLE_RATE, Waveform, speech_regions, telephone_band
 from scribe_assets.speech.diarization import Timeline, Turn
 from scribe_assets.speech.embedding import embed
 
@@ -164,12 +164,12 @@ def voiceprint(person_id: str, name: str, samples: Sequence[VoiceSample]) -> Voi
     return Voiceprint(person_id, name, mean / np.linalg.norm(mean))
 
 
-def embed_speakers(model: "Model", waveform: np.ndarray, timeline: Timeline) -> list[Voice]:
+def embed_speakers(model: "Model", waveform: Waveform, timeline: Timeline) -> list[Voice]:
     """Embed every speaker of a recording from the speech nobody else speaks over.
 
     Args:
         model: a speaker embedding model.
-        waveform: (num_samples,) float32 at 16 kHz.
+        waveform: (num_samples,) float32 at 16 kHz, in memory or in a file.
         timeline: of the same recording.
     """
     voices = []

@@ -143,7 +143,8 @@ class WeSpeakerEmbedding(Model):
             (batch, num_frames, num_features), for CAM++ a frame every 20 ms.
         """
         features = torch.stack([self.fbank(waveform[None]) for waveform in waveforms])
-        level: torch.Tensor = self.network.get_frame_level_feat(
+        network: Any = self.network
+        level: torch.Tensor = network.get_frame_level_feat(
             features - features.mean(dim=1, keepdim=True)
         )
         return level
@@ -163,5 +164,6 @@ class WeSpeakerEmbedding(Model):
         variance = ((squares - sums * mean) / (number - 1)).clamp(min=0)
         # The small number is the one WeSpeaker's pooling adds (wespeaker/models/pooling_layers.py).
         statistics = torch.cat([mean, torch.sqrt(variance + 1e-7)], dim=1)
-        embedding: torch.Tensor = self.network.xvector.dense(statistics.float())
+        network: Any = self.network
+        embedding: torch.Tensor = network.xvector.dense(statistics.float())
         return embedding

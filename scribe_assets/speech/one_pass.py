@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -76,7 +76,7 @@ class OnePassDiarization(SpeakerDiarization):
         Returns:
             (num_windows, num_frames, num_local), uint8 where the model tells active from not.
         """
-        inference = self._segmentation
+        inference: Any = self._segmentation
         window = round(inference.duration * SAMPLE_RATE)
         hop = round(inference.step * SAMPLE_RATE)
         # Eight windows fill the caches of a CPU.
@@ -180,8 +180,10 @@ class OnePassDiarization(SpeakerDiarization):
         cut: list[Stretch] = []
         for stretch in found:
             number = math.ceil(len(stretch) * grid.step / LONGEST_SECONDS)
-            edges = np.linspace(stretch.first, stretch.last, number + 1).round().astype(int).tolist()
-            cut += [Stretch(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+            edges = (
+                np.linspace(stretch.first, stretch.last, number + 1).round().astype(int).tolist()
+            )
+            cut += [Stretch(a, b) for a, b in pairwise(edges)]
         long_enough = [one for one in cut if len(one) * grid.step >= SHORTEST_SECONDS]
         embedded: list[Piece] = []
         for first in range(0, len(long_enough), BLOCK):
@@ -300,7 +302,7 @@ class TurnDiarization(OnePassDiarization):
         )
         self.clustering = TurnClustering()
 
-    def apply(
+    def apply(  # type: ignore[override]
         self,
         file: Mapping[str, Any],
         num_speakers: int | None = None,
@@ -330,10 +332,9 @@ class TurnDiarization(OnePassDiarization):
         speakers = results[0].labels()
         names = {speaker: f"SPEAKER_{number:02d}" for number, speaker in enumerate(speakers)}
         extra = activity.shape[1] - len(centroids)
-        return DiarizeOutput(
-            *(result.rename_labels(names) for result in results),
-            np.pad(centroids, ((0, extra), (0, 0)))[speakers],
-        )
+        overlapping, exclusive = (result.rename_labels(names) for result in results)
+        vectors = np.pad(centroids, ((0, extra), (0, 0)))[speakers]
+        return DiarizeOutput(overlapping, exclusive, vectors)
 
     def _activity(
         self,

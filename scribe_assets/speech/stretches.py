@@ -7,6 +7,7 @@ windows vote on that.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -105,9 +106,7 @@ def stretches(grid: Grid, segmentation: np.ndarray, count: np.ndarray) -> list[S
     border[1:-1] = alone[1:] != alone[:-1]
     border[1:-1] |= alone[1:] & (changed[1:] >= np.maximum(same[1:], 1))
     edges = np.flatnonzero(border).tolist()
-    return [
-        Stretch(first, last) for first, last in zip(edges, edges[1:], strict=False) if alone[first]
-    ]
+    return [Stretch(first, last) for first, last in pairwise(edges) if alone[first]]
 
 
 def votes(grid: Grid, segmentation: np.ndarray, speakers: np.ndarray, total: int) -> np.ndarray:

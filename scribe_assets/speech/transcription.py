@@ -1,13 +1,24 @@
 """Speech to text with word times, by faster-whisper (https://github.com/SYSTRAN/faster-whisper)."""
 
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from scribe_assets.errors import PermanentError
-from scribe_assets.speech.audio import SAMPLE_RATE, Progress, speech_regions
+from scribe_assets.speech.audio import (
+    SAMPLE_RATE,
+    Progress,
+    SpeechBlock,
+    Waveform,
+    speech_blocks,
+)
 
 if TYPE_CHECKING:
     import faster_whisper.transcribe
@@ -15,6 +26,39 @@ if TYPE_CHECKING:
 
 UNSPACED_LANGUAGES = {"zh", "yue", "ja", "th", "lo", "my", "km", "bo"}
 """Written without spaces between words."""
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+BEAM_SIZE = 5
+
+CPU_BLOCK_SECONDS = 58.0
+"""Two of Whisper's windows; more would leave the last core alone for longer."""
+
+GPU_BLOCK_SECONDS = 28.0
+GPU_BATCH_SIZE = 16
+
+SURE_OF_LANGUAGE = 0.9
+
+NO_SPEECH = 0.6
+UNSURE = -1.0
+LOOPING = 2.4
+"""Whisper's own thresholds (https://arxiv.org/abs/2212.04356): of its probability of silence, of
+the mean log probability of its tokens, and of how much gzip shortens a text."""
+
+NO_REPEAT = 5
+"""Words in a row that may not come again where the model has fallen into a loop."""
+
+OUTSIDE_SECONDS = 0.5
+"""Whisper's times are rough: a word so near to speech, padded already, may belong to it."""
+
+MOST_REPEATS = 3
+SENTENCE_WORDS = 4
+"""People say a word or a phrase again, but hardly a sentence, or anything more than three times."""
+
+Decoded = tuple[SpeechBlock, str, "list[faster_whisper.transcribe.Segment]"]
+"""A block, its language, and what was heard in it, in seconds from the block's start."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +79,20 @@ class TranscriptSegment:
     end: float
     text: str
     words: list[Word]
+    language: str | None = None
 
 
 @dataclass(frozen=True)
 class Transcription:
-    """What was said; no language and no segments where nobody speaks."""
+    """What was said; no language and no segments where nobody speaks.
+
+    `removed` are the words that Whisper invented, by reason (see `without_inventions`).
+    """
 
     language: str | None
     language_probability: float | None
     segments: list[TranscriptSegment]
+    removed: dict[str, int] = field(default_factory=dict)
 
 
 def find_whisper(name: str, hf_token: str | None) -> Path:
@@ -91,7 +140,9 @@ def load_whisper(folder: Path, device: str) -> "WhisperModel":
             # As exact as the weights, at the least memory: 8 bit integers on a CPU, half
             # precision floats with 8 bit weights on a GPU.
             compute_type="int8" if kind == "cpu" else "int8_float16",
-            cpu_threads=torch.get_num_threads(),
+            # A core decodes a block of its own: its steps are too small to be shared.
+            cpu_threads=1 if kind == "cpu" else 0,
+            num_workers=torch.get_num_threads() if kind == "cpu" else 1,
         )
     except (OSError, RuntimeError, ValueError) as error:
         raise _cannot_be_loaded(str(folder), error) from error
@@ -106,17 +157,22 @@ def _cannot_be_loaded(name: str, error: Exception) -> PermanentError:
 
 def transcribe(
     model: "WhisperModel",
-    waveform: np.ndarray,
+    waveform: Waveform,
     language: str | None = None,
     hotwords: str | None = None,
     progress: Progress | None = None,
 ) -> Transcription:
     """Transcribe a recording. Only speech, found by voice activity, is shown to the model.
 
+    Blocks of speech are decoded several at a time: in a batch on a GPU, one on each core of a CPU.
+    What Whisper is known to invent is removed and counted: words where nobody speaks, sentences and
+    words that it repeats in a loop.
+
     Args:
         model: see `load_whisper`.
-        waveform: (num_samples,) float32 at 16 kHz.
-        language: ISO 639-1 code, or None to detect it on the first 30 s of speech.
+        waveform: (num_samples,) float32 at 16 kHz, in memory or in a file.
+        language: ISO 639-1 code, or None to detect it on speech from all parts of the recording;
+            then a block in which another one is clearly spoken is transcribed in that.
         hotwords: words to expect, such as names.
         progress: called with the done fraction.
 
@@ -128,40 +184,231 @@ def transcribe(
             f"the model does not know the language {language!r}; it knows "
             f"{', '.join(sorted(model.supported_languages))}"
         )
-    if not speech_regions(waveform):
+    on_gpu = model.model.device == "cuda"
+    blocks = list(speech_blocks(waveform, GPU_BLOCK_SECONDS if on_gpu else CPU_BLOCK_SECONDS))
+    if not blocks:
         return Transcription(language, None, [])
-    import ctranslate2
-
-    # Where the decoder is unsure it samples: with one seed the same recording gives the same text.
-    ctranslate2.set_random_seed(0)
-    duration = len(waveform) / SAMPLE_RATE
-    found, info = model.transcribe(
-        waveform,
-        language=language,
-        hotwords=hotwords,
-        beam_size=5,
-        vad_filter=True,
-        word_timestamps=True,
-        # Text carried from window to window is how Whisper falls into loops.
-        condition_on_previous_text=False,
-    )
-    segments = []
-    for segment in found:
-        words = _words(
-            segment.words or [], duration, spaced=info.language not in UNSPACED_LANGUAGES
-        )
-        if words:
-            text = "".join(word.word for word in segment.words or []).strip()
-            segments.append(TranscriptSegment(words[0].start, words[-1].end, text, words))
+    if language is None:
+        language, probability, spoken = spoken_languages(model, waveform, blocks)
+    else:
+        probability, spoken = 1.0, [language] * len(blocks)
+    decode = decoded_in_batches if on_gpu else decoded_by_workers
+    removed: Counter[str] = Counter()
+    segments: list[TranscriptSegment] = []
+    for block, own, heard in decode(model, waveform, blocks, spoken, hotwords):
+        for segment in without_inventions(block, heard, removed):
+            words = _words(segment.words or [], block, spaced=own not in UNSPACED_LANGUAGES)
+            if words:
+                text = "".join(word.word for word in segment.words or []).strip()
+                segments.append(
+                    TranscriptSegment(words[0].start, words[-1].end, text, words, language=own)
+                )
         if progress:
-            progress(min(1.0, segment.end / duration))
-    return Transcription(info.language, round(info.language_probability, 3), segments)
+            progress(min(1.0, block.end / len(waveform)))
+    return Transcription(language, round(probability, 3), segments, dict(removed))
+
+
+def spoken_languages(
+    model: "WhisperModel", waveform: Waveform, blocks: list[SpeechBlock]
+) -> tuple[str, float, list[str]]:
+    """The language of a recording, the most probable one on average over its speech, its mean
+    probability, and the language of each block.
+
+    A block counts as in another language only where the model is sure: small models often take an
+    accent or noise for one.
+
+    Args:
+        model: see `load_whisper`.
+        waveform: (num_samples,) float32 at 16 kHz.
+        blocks: of the recording.
+    """
+    if not model.model.is_multilingual:
+        return "en", 1.0, ["en"] * len(blocks)
+
+    def languages(speech: np.ndarray) -> dict[str, float]:
+        return dict(model.detect_language(speech[: model.feature_extractor.n_samples])[2])
+
+    speech = (
+        np.concatenate([waveform[first:last] for first, last in block.regions]) for block in blocks
+    )
+    found = list(in_parallel(model.model.num_workers, languages, speech))
+    total: Counter[str] = Counter()
+    for likely in found:
+        total.update(likely)
+    main, summed = total.most_common(1)[0]
+    own = [max(likely, key=lambda code: likely[code]) for likely in found]
+    spoken = [
+        code if likely[code] >= SURE_OF_LANGUAGE else main
+        for code, likely in zip(own, found, strict=True)
+    ]
+    return main, summed / len(blocks), spoken
+
+
+def decoded_by_workers(
+    model: "WhisperModel",
+    waveform: Waveform,
+    blocks: list[SpeechBlock],
+    languages: list[str],
+    hotwords: str | None,
+) -> Iterator[Decoded]:
+    """Decode block by block, each core its own."""
+
+    def decode(block: SpeechBlock, language: str, samples: np.ndarray) -> Decoded:
+        def hear(**options: Any) -> "list[faster_whisper.transcribe.Segment]":
+            found, _ = model.transcribe(
+                samples,
+                language=language,
+                hotwords=hotwords,
+                beam_size=BEAM_SIZE,
+                # No sampling where the model is unsure: the same sound gives the same text.
+                temperature=0.0,
+                vad_filter=True,
+                word_timestamps=True,
+                # Text carried from window to window is how Whisper falls into loops.
+                condition_on_previous_text=False,
+                **options,
+            )
+            return list(found)
+
+        heard = hear()
+        if any(segment.compression_ratio > LOOPING for segment in heard):
+            heard = hear(no_repeat_ngram_size=NO_REPEAT)
+        return block, language, heard
+
+    speech = (
+        (block, language, waveform[block.start : block.end])
+        for block, language in zip(blocks, languages, strict=True)
+    )
+    return in_parallel(model.model.num_workers, lambda item: decode(*item), speech)
+
+
+def in_parallel(
+    workers: int, function: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Result]:
+    """`map` by several threads, which takes an item only when it will soon be needed."""
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[Result]] = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def decoded_in_batches(
+    model: "WhisperModel",
+    waveform: Waveform,
+    blocks: list[SpeechBlock],
+    languages: list[str],
+    hotwords: str | None,
+) -> Iterator[Decoded]:
+    """Decode batches of neighbouring blocks of one language."""
+    from faster_whisper import BatchedInferencePipeline
+
+    pipeline = BatchedInferencePipeline(model)
+    for language, group in groupby(zip(languages, blocks, strict=True), key=itemgetter(0)):
+        own = [block for _, block in group]
+        for first in range(0, len(own), GPU_BATCH_SIZE):
+            batch = own[first : first + GPU_BATCH_SIZE]
+            parts = [waveform[block.start : block.end] for block in batch]
+            ends = np.cumsum([len(part) for part in parts]) / SAMPLE_RATE
+            starts = [0.0, *ends[:-1].tolist()]
+            found, _ = pipeline.transcribe(
+                np.concatenate(parts),
+                language=language,
+                hotwords=hotwords,
+                beam_size=BEAM_SIZE,
+                batch_size=GPU_BATCH_SIZE,
+                word_timestamps=True,
+                # Without them, words between two sentences are lost in noise.
+                without_timestamps=False,
+                clip_timestamps=[
+                    {"start": start, "end": float(end)}
+                    for start, end in zip(starts, ends, strict=True)
+                ],
+            )
+            heard: list[list[faster_whisper.transcribe.Segment]] = [[] for _ in batch]
+            for segment in found:
+                number = int(np.searchsorted(ends, segment.start, side="right"))
+                number = min(number, len(batch) - 1)
+                for word in segment.words or []:
+                    word.start -= starts[number]
+                    word.end -= starts[number]
+                heard[number].append(segment)
+            for block, segments in zip(batch, heard, strict=True):
+                yield block, language, segments
+
+
+def without_inventions(
+    block: SpeechBlock,
+    heard: "list[faster_whisper.transcribe.Segment]",
+    removed: Counter[str],
+) -> "list[faster_whisper.transcribe.Segment]":
+    """Remove what Whisper is known to invent.
+
+    Args:
+        block: where the segments were heard; their times count from its start.
+        heard: in order of time; their words are changed in place.
+        removed: words by reason, counted up: `silence` where the model itself doubts that anybody
+            speaks, `outside_speech` where voice activity finds none, `repeated` in a loop.
+    """
+    kept: list[faster_whisper.transcribe.Segment] = []
+    same = 0
+    for segment in heard:
+        words = segment.words or []
+        if segment.no_speech_prob > NO_SPEECH and segment.avg_logprob < UNSURE:
+            removed["silence"] += len(words)
+            continue
+        inside = [
+            word
+            for word in words
+            if block.distance(block.start + (word.start + word.end) / 2 * SAMPLE_RATE)
+            <= OUTSIDE_SECONDS * SAMPLE_RATE
+        ]
+        removed["outside_speech"] += len(words) - len(inside)
+        said = inside
+        if segment.compression_ratio > LOOPING:
+            said = without_loops(inside)
+            removed["repeated"] += len(inside) - len(said)
+        text = "".join(word.word for word in said).strip().casefold()
+        before = "".join(word.word for word in kept[-1].words or []) if kept else ""
+        same = same + 1 if text == before.strip().casefold() else 0
+        if same >= MOST_REPEATS and len(said) >= SENTENCE_WORDS:
+            removed["repeated"] += len(said)
+            continue
+        segment.words = said
+        kept.append(segment)
+    return kept
+
+
+def without_loops(
+    words: "list[faster_whisper.transcribe.Word]",
+) -> "list[faster_whisper.transcribe.Word]":
+    """Keep one of phrases that follow themselves more than `MOST_REPEATS` times."""
+    said = [word.word.strip().casefold() for word in words]
+    kept: list[faster_whisper.transcribe.Word] = []
+    position = 0
+    while position < len(words):
+        for length in range(1, (len(words) - position) // (MOST_REPEATS + 1) + 1):
+            phrase = said[position : position + length]
+            end = position + length
+            while said[end : end + length] == phrase:
+                end += length
+            if (end - position) // length > MOST_REPEATS:
+                kept += words[position : position + length]
+                position = end
+                break
+        else:
+            kept.append(words[position])
+            position += 1
+    return kept
 
 
 def _words(
-    raw: "list[faster_whisper.transcribe.Word]", duration: float, spaced: bool
+    raw: "list[faster_whisper.transcribe.Word]", block: SpeechBlock, spaced: bool
 ) -> list[Word]:
-    """Whisper's words, ended within the recording.
+    """Whisper's words with times in the recording, ended within their block.
 
     Whisper splits at some apostrophes and hyphens ("l" + "'homme"); a piece that does not begin
     with a space belongs to the word before it, so that words joined by spaces give the text.
@@ -171,8 +418,9 @@ def _words(
         text = piece.word.strip()
         if not text:
             continue
-        start = round(min(piece.start, duration), 3)
-        end = round(min(max(piece.start, piece.end), duration), 3)
+        offset, limit = block.start / SAMPLE_RATE, block.end / SAMPLE_RATE
+        start = round(min(offset + piece.start, limit), 3)
+        end = round(min(offset + max(piece.start, piece.end), limit), 3)
         probability = round(piece.probability, 3)
         if spaced and words and not piece.word.startswith(" "):
             before = words.pop()

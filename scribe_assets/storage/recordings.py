@@ -1,13 +1,12 @@
 """Recordings in S3: their upload, their status, their audio."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
-
-import numpy as np
 
 from scribe_assets.artifacts.documents import (
     Diarization,
@@ -42,16 +41,18 @@ class ConvertedAudio:
     fetch: Callable[[Path], Any] | None = None
     file: Path | None = None
 
-    def waveform(self) -> np.ndarray:
-        """(num_samples,) float32 at 16 kHz."""
-        if self.file is not None:
-            return audio.load(self.file)
-        if self.fetch is None:
-            raise ValueError("audio without a file needs a way to fetch it")
+    @contextmanager
+    def open(self) -> Iterator[audio.AudioFile]:
+        """The sound, read as it is needed: (num_samples,) float32 at 16 kHz."""
         with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
-            target = Path(folder) / AUDIO
-            self.fetch(target)
-            return audio.load(target)
+            file = self.file
+            if file is None:
+                if self.fetch is None:
+                    raise ValueError("audio without a file needs a way to fetch it")
+                file = Path(folder) / AUDIO
+                self.fetch(file)
+            with audio.AudioFile(file) as opened:
+                yield opened
 
 
 def is_of(upload: S3Object, source: Source) -> bool:
