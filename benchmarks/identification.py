@@ -15,7 +15,6 @@
 import argparse
 import json
 import os
-import platform
 import sys
 import tempfile
 import time
@@ -26,14 +25,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.launcher import RESULTS, stack
+from benchmarks.data import DATA, RESULTS, machine, reference
+from benchmarks.launcher import stack
 from scribe_assets.artifacts.documents import Profile, Result
 from scribe_assets.local.demo import VOICES, sample
 from scribe_assets.partitions import RecordingRef
 from scribe_assets.settings import Settings
 from scribe_assets.speech import audio
 from scribe_assets.speech.audio import SAMPLE_RATE
-from scribe_assets.speech.diarization import Timeline, Turn, diarize
+from scribe_assets.speech.diarization import Timeline, diarize
 from scribe_assets.speech.embedding import embed
 from scribe_assets.speech.identification import (
     THRESHOLD,
@@ -49,7 +49,6 @@ from scribe_assets.storage.layout import processed_key, profile_key, voice_prefi
 from scribe_assets.storage.recordings import read_document, read_status
 from scribe_assets.storage.s3 import MissingObjectError, S3Storage
 
-DATA = Path(os.environ.get("SCRIBE_EVAL_DATA", "../shared/data"))
 SECONDS = (1, 2, 4, 8)
 MOST = 3
 """Pieces of a speaker, condition and length."""
@@ -123,13 +122,6 @@ def bank(model: Any) -> list[Voiceprint]:
         if made := voiceprint(folder.name, folder.name, samples):
             found.append(made)
     return found
-
-
-def reference(rttm: Path) -> Timeline:
-    """The turns of an RTTM file (NIST)."""
-    fields = [line.split() for line in rttm.read_text().splitlines() if line.strip()]
-    turns = [Turn(float(f[3]), float(f[3]) + float(f[4]), f[7]) for f in fields]
-    return Timeline(turns, [])
 
 
 def voices() -> dict[str, np.ndarray]:
@@ -357,7 +349,7 @@ def main() -> None:
     parser.add_argument("--skip-conversations", action="store_true")
     arguments = parser.parse_args()
     result: dict[str, Any] = {
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
+        "machine": machine(),
         "threshold": THRESHOLD,
     }
     RESULTS.mkdir(exist_ok=True)

@@ -15,7 +15,6 @@ import importlib
 import json
 import multiprocessing
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from benchmarks.data import RESULTS, machine
 from scribe_assets.local.demo import sample
 from scribe_assets.settings import Settings
 from scribe_assets.speech import audio
@@ -37,7 +37,6 @@ from scribe_assets.speech.identification import embed_speakers
 from scribe_assets.speech.models import ModelRegistry
 from scribe_assets.speech.transcription import transcribe
 
-RESULTS = Path(__file__).parent / "results"
 USER = "bench"
 PORTS = {"SCRIBE_UI_PORT": "13500", "SCRIBE_S3_PORT": "19500"}
 LIMIT_SECONDS = 3600.0
@@ -246,7 +245,7 @@ def main() -> None:
     for found in (default, ours):
         found["overhead_per_recording"] = round(found["seconds_per_recording"] - alone, 3)
     report = {
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
+        "machine": machine(),
         "seconds_of_audio": arguments.seconds,
         "models_alone": {"before": round(before, 3), "after": round(after, 3)},
         "ways": {name: round(seconds, 2) for name, seconds in by_way.items()},

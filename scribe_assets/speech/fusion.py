@@ -1,6 +1,7 @@
 """Who said what: each word of a transcript goes to a speaker of the timeline."""
 
 import bisect
+from collections import Counter
 from dataclasses import dataclass
 
 from scribe_assets.speech.diarization import Timeline, Turn
@@ -8,6 +9,10 @@ from scribe_assets.speech.transcription import UNSPACED_LANGUAGES, Transcription
 
 MAX_PAUSE = 1.0
 """A speaker who is silent for longer, in seconds, begins a new segment."""
+
+SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
+SHORTEST_WORD = 0.01
+"""Seconds that a word counts at the least."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,9 @@ def fuse(transcription: Transcription, timeline: Timeline) -> list[SpokenSegment
     """Give every word to a speaker and group the words into segments.
 
     A word goes to the speaker with whom it shares most time on the exclusive timeline, and to the
-    nearest turn where it shares none. Every word of the transcription is in exactly one segment.
+    nearest turn where it shares none. Where several speak at once, time does not tell; there a word
+    goes to the one of them who says most of its sentence. Every word of the transcription is in
+    exactly one segment.
 
     Args:
         transcription: words with times, in seconds.
@@ -56,12 +63,21 @@ def fuse(transcription: Transcription, timeline: Timeline) -> list[SpokenSegment
     exclusive = _Turns(timeline.exclusive or timeline.turns)
     turns = _Turns(timeline.turns)
     spoken = []
-    for word in words:
-        speaker = exclusive.speaker_of(word)
-        others = {turn.speaker for turn in turns.during(word)} - {speaker}
-        spoken.append(
-            SpokenWord(word.start, word.end, word.word, word.probability, speaker, bool(others))
-        )
+    for sentence in _sentences(words):
+        speakers = [exclusive.speaker_of(word) for word in sentence]
+        active = [{turn.speaker for turn in turns.during(word)} for word in sentence]
+        seconds: Counter[str | None] = Counter()
+        for word, speaker, who in zip(sentence, speakers, active, strict=True):
+            if len(who) < 2:
+                seconds[speaker] += max(word.end - word.start, SHORTEST_WORD)
+        main = max(seconds, key=lambda speaker: seconds[speaker], default=None)
+        for word, speaker, who in zip(sentence, speakers, active, strict=True):
+            if len(who) > 1 and main in who:
+                speaker = main
+            overlap = bool(who - {speaker})
+            spoken.append(
+                SpokenWord(word.start, word.end, word.word, word.probability, speaker, overlap)
+            )
     space = "" if transcription.language in UNSPACED_LANGUAGES else " "
     return [
         SpokenSegment(
@@ -73,6 +89,21 @@ def fuse(transcription: Transcription, timeline: Timeline) -> list[SpokenSegment
         )
         for group in _groups(spoken)
     ]
+
+
+def _sentences(words: list[Word]) -> list[list[Word]]:
+    """Words up to a full stop, a question mark or the like, or a long pause."""
+    sentences: list[list[Word]] = []
+    for word in words:
+        last = sentences[-1][-1] if sentences else None
+        if (
+            last is None
+            or last.word.rstrip("\"'»”)").endswith(SENTENCE_ENDS)
+            or word.start - last.end > MAX_PAUSE
+        ):
+            sentences.append([])
+        sentences[-1].append(word)
+    return sentences
 
 
 def _groups(words: list[SpokenWord]) -> list[list[SpokenWord]]:

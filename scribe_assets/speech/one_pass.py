@@ -145,6 +145,7 @@ class OnePassDiarization(SpeakerDiarization):
         grid = self.grid(segmentations)
         total = max(int(hard_clusters.max()) + 1, int(count.data.max()))
         activity = votes(grid, segmentations.data, hard_clusters, total)
+        activity += np.finfo(np.float32).tiny  # as many as pyannote counts, whoever they are
         number = min(len(activity), len(count.data))
         chosen = strongest(activity[:number], count.data[:number, 0])
         return SlidingWindowFeature(chosen.astype(np.float32), count.sliding_window)
@@ -289,6 +290,9 @@ class TurnDiarization(OnePassDiarization):
     VOICE_SECONDS = 1.0
     """A stretch of less goes partly by what the windows say of it, and founds no voice."""
 
+    LEAST_SHARE = 0.08
+    """Of the speech of a recording, where that is less than `min_seconds`."""
+
     SIDE_SECONDS = 1.0
     HOP_SECONDS = 0.2
     """Where a stretch is tried for a change of speaker: every hop, with so much on either side."""
@@ -360,7 +364,7 @@ class TurnDiarization(OnePassDiarization):
             seconds,
             threshold=self.clustering.threshold,
             # In a short recording everybody speaks less.
-            min_seconds=min(self.clustering.min_seconds, 0.05 * float(seconds.sum())),
+            min_seconds=min(self.clustering.min_seconds, self.LEAST_SHARE * float(seconds.sum())),
             long_enough=self.VOICE_SECONDS,
             fewest=fewest,
             most=most,
@@ -379,6 +383,8 @@ class TurnDiarization(OnePassDiarization):
         doubt = 1 - trust[alone, None]
         activity[alone] *= doubt
         activity[alone, : len(centroids)] += similar[alone] + 1
+        # Who speaks only over others has no voice here, and comes last.
+        activity[:, len(centroids) :] = np.finfo(np.float32).tiny
         return centroids, activity
 
     def _embed_block(

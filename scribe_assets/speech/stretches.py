@@ -129,7 +129,7 @@ def votes(grid: Grid, segmentation: np.ndarray, speakers: np.ndarray, total: int
 
 
 def strongest(activity: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """The `count` most active speakers of each frame.
+    """The `count` most active speakers of each frame; nobody who is not active at all.
 
     Args:
         activity: (num_frames, num_speakers).
@@ -143,7 +143,7 @@ def strongest(activity: np.ndarray, count: np.ndarray) -> np.ndarray:
     for rank in range(min(activity.shape[1], int(count.max(initial=0)))):
         frames = np.flatnonzero(count > rank)
         chosen[frames, order[frames, rank]] = True
-    return chosen
+    return chosen & (activity > 0)
 
 
 def runs(active: np.ndarray) -> list[Stretch]:

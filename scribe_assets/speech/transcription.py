@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -39,6 +39,7 @@ CPU_BLOCK_SECONDS = 58.0
 GPU_BLOCK_SECONDS = 28.0
 GPU_BATCH_SIZE = 16
 
+MARGIN_SECONDS = 0.4
 SURE_OF_LANGUAGE = 0.9
 
 NO_SPEECH = 0.6
@@ -185,7 +186,8 @@ def transcribe(
             f"{', '.join(sorted(model.supported_languages))}"
         )
     on_gpu = model.model.device == "cuda"
-    blocks = list(speech_blocks(waveform, GPU_BLOCK_SECONDS if on_gpu else CPU_BLOCK_SECONDS))
+    longest = GPU_BLOCK_SECONDS if on_gpu else CPU_BLOCK_SECONDS
+    blocks = with_margins(list(speech_blocks(waveform, longest)), len(waveform))
     if not blocks:
         return Transcription(language, None, [])
     if language is None:
@@ -206,6 +208,17 @@ def transcribe(
         if progress:
             progress(min(1.0, block.end / len(waveform)))
     return Transcription(language, round(probability, 3), segments, dict(removed))
+
+
+def with_margins(blocks: list[SpeechBlock], num_samples: int) -> list[SpeechBlock]:
+    """Blocks with some of the silence around them, which Whisper hears words at their edges by."""
+    margin = int(MARGIN_SECONDS * SAMPLE_RATE)
+    ends = [0, *(block.end for block in blocks[:-1])]
+    starts = [*(block.start for block in blocks[1:]), num_samples]
+    return [
+        replace(block, start=max(end, block.start - margin), end=min(start, block.end + margin))
+        for end, block, start in zip(ends, blocks, starts, strict=True)
+    ]
 
 
 def spoken_languages(

@@ -31,6 +31,19 @@ def test_overlap_is_marked() -> None:
     assert [word.overlap for word in words] == [False, True, False]
 
 
+def test_a_word_in_overlap_goes_with_its_sentence() -> None:
+    """The exclusive timeline gives A all of the overlap."""
+    timeline = Timeline([Turn(0, 3, A), Turn(2, 5, B)], [Turn(0, 3, A), Turn(3, 5, B)])
+    heard = said(
+        (0.5, 1, "This"), (1, 1.8, "is"), (2.1, 2.3, "Anne."), (2.4, 2.8, "And"), (3.1, 4, "Ben.")
+    )
+    segments = fuse(heard, timeline)
+    assert [(s.speaker, s.text) for s in segments] == [(A, "This is Anne."), (B, "And Ben.")]
+    # Of a sentence said all in overlap the exclusive timeline decides.
+    alone = fuse(said((2.1, 2.3, "Yes."), (2.4, 2.8, "No.")), timeline)
+    assert [s.speaker for s in alone] == [A]
+
+
 def test_a_word_between_turns_goes_to_the_nearest() -> None:
     timeline = Timeline([Turn(0, 1, A), Turn(5, 6, B)], [Turn(0, 1, A), Turn(5, 6, B)])
     segments = fuse(said((1.5, 2, "near a"), (4, 4.5, "near b"), (9, 10, "after b")), timeline)

@@ -1,0 +1,62 @@
+"""Voices from stretches of speech."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scribe_assets.speech import clustering
+from scribe_assets.speech.clustering import voices
+
+OPTIONS: dict[str, Any] = {"threshold": 0.5, "min_seconds": 3.0, "long_enough": 1.0}
+
+
+def people(count: int, each: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """(count × each, 64) embeddings, person after person, and the persons."""
+    random = np.random.default_rng(seed)
+    centres = np.linalg.qr(random.normal(size=(64, count)))[0].T
+    made = np.repeat(centres, each, axis=0) + random.normal(0, 0.05, (count * each, 64))
+    return made / np.linalg.norm(made, axis=1, keepdims=True), centres
+
+
+def test_everybody_is_found_once() -> None:
+    embeddings, centres = people(7, 6)
+    found = voices(embeddings, np.full(42, 2.0), **OPTIONS)
+    assert found.shape == (7, 64)
+    assert np.allclose(np.linalg.norm(found, axis=1), 1)
+    assert sorted((found @ centres.T).argmax(axis=1)) == list(range(7))
+    assert (found @ centres.T).max(axis=1).min() > 0.95
+
+
+def test_who_hardly_speaks_is_no_voice() -> None:
+    embeddings, _ = people(3, 2)
+    seconds = np.array([9.0, 9.0, 9.0, 9.0, 1.2, 1.2])
+    assert len(voices(embeddings, seconds, **OPTIONS)) == 2
+    assert len(voices(embeddings, seconds, **{**OPTIONS, "min_seconds": 2.0})) == 3
+
+
+def test_short_stretches_found_no_voice() -> None:
+    embeddings, _ = people(3, 10)
+    seconds = np.array([2.0] * 20 + [0.5] * 10)
+    assert len(voices(embeddings, seconds, **OPTIONS)) == 2
+
+
+@pytest.mark.parametrize(("fewest", "most", "expected"), [(1, 2, 2), (3, 3, 3), (6, 9, 6)])
+def test_the_number_of_voices_can_be_given(fewest: int, most: int, expected: int) -> None:
+    embeddings, _ = people(4, 8)
+    found = voices(embeddings, np.full(32, 4.0), **OPTIONS, fewest=fewest, most=most)
+    assert len(found) == expected
+
+
+def test_little_is_enough() -> None:
+    embeddings, _ = people(2, 1)
+    assert len(voices(embeddings[:1], np.array([0.4]), **OPTIONS)) == 1
+    assert len(voices(embeddings, np.array([0.4, 0.4]), **OPTIONS)) == 1
+    assert len(voices(embeddings, np.array([0.4, 0.4]), **OPTIONS, fewest=2)) == 1
+
+
+def test_of_many_stretches_the_longest_are_clustered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clustering, "MOST", 20)
+    embeddings, centres = people(2, 30)
+    found = voices(embeddings, np.tile([4.0, 2.0], 30), **OPTIONS)
+    assert sorted((found @ centres.T).argmax(axis=1)) == [0, 1]

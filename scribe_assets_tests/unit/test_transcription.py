@@ -1,0 +1,139 @@
+"""What Whisper invents, and where speech is cut."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scribe_assets.speech import audio
+from scribe_assets.speech.audio import SAMPLE_RATE, SpeechBlock, speech_blocks
+from scribe_assets.speech.transcription import in_parallel, without_inventions, without_loops
+
+
+@dataclass
+class Heard:
+    """As faster-whisper's Word."""
+
+    word: str
+    start: float = 0.0
+    end: float = 0.1
+
+
+@dataclass
+class Segment:
+    """As faster-whisper's."""
+
+    words: list[Heard]
+    no_speech_prob: float = 0.0
+    avg_logprob: float = -0.2
+    compression_ratio: float = 1.5
+    start: float = field(default=0.0)
+
+
+def heard(text: str, start: float = 1.0) -> list[Heard]:
+    return [Heard(f" {word}", start, start + 0.1) for word in text.split()]
+
+
+def text(segments: list[Segment]) -> str:
+    return " | ".join("".join(word.word for word in one.words).strip() for one in segments)
+
+
+BLOCK = SpeechBlock(0, 20 * SAMPLE_RATE, ((0, 5 * SAMPLE_RATE), (15 * SAMPLE_RATE, 320_000)))
+
+
+def cleaned(*segments: Segment) -> tuple[str, dict[str, int]]:
+    removed: Counter[str] = Counter()
+    kept = without_inventions(BLOCK, list(segments), removed)
+    return text(kept), {reason: count for reason, count in removed.items() if count}
+
+
+def test_speech_is_left_alone() -> None:
+    said = "no no no I said no I said no to that and I will say no again"
+    assert cleaned(Segment(heard(said))) == (said, {})
+
+
+def test_words_in_silence_are_removed_and_counted() -> None:
+    words = [Heard(" yes", 4.9, 5.4), Heard(" thanks", 9, 9.5), Heard(" you", 16, 16.2)]
+    assert cleaned(Segment(words)) == ("yes you", {"outside_speech": 1})
+
+
+def test_what_the_model_itself_doubts_is_removed() -> None:
+    doubted = Segment(heard("thank you for watching"), no_speech_prob=0.9, avg_logprob=-1.4)
+    assert cleaned(Segment(heard("so")), doubted) == ("so", {"silence": 4})
+
+
+def test_a_loop_is_heard_once() -> None:
+    loop = Segment(heard("and then " + "he went home " * 20 + "again"), compression_ratio=6.0)
+    assert cleaned(loop) == ("and then he went home again", {"repeated": 57})
+
+
+def test_a_sentence_repeated_on_and_on_is_removed() -> None:
+    again = [Segment(heard("I will see you soon")) for _ in range(10)]
+    kept, removed = cleaned(*again, Segment(heard("yes")), Segment(heard("yes")))
+    assert kept == "I will see you soon | " * 3 + "yes | yes"
+    assert removed == {"repeated": 35}
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("", ""),
+        ("one two three", "one two three"),
+        ("ha ha ha", "ha ha ha"),
+        ("ha ha ha ha ha", "ha"),
+        ("a b a b a b a b c", "a b c"),
+        ("x A B c a b C a b c a b c y", "x A B c y"),
+    ],
+)
+def test_loops(said: str, kept: str) -> None:
+    found = without_loops(heard(said))
+    assert "".join(word.word for word in found).strip() == kept
+
+
+def test_speech_is_cut_at_silences(monkeypatch: pytest.MonkeyPatch, sample_recording: Path) -> None:
+    speech = audio.decode(sample_recording)
+    pause = np.zeros(3 * SAMPLE_RATE, np.float32)
+    waveform = np.concatenate([speech, pause, speech, pause, speech])
+    whole = list(speech_blocks(waveform, 40))
+    assert all(block.end - block.start <= 40 * SAMPLE_RATE for block in whole)
+    assert len(whole) == 3
+    assert list(speech_blocks(np.zeros(SAMPLE_RATE * 3, np.float32), 40)) == []
+    # Read in small parts, it is the same speech, to the accuracy of voice activity.
+    monkeypatch.setattr(audio, "READ_SECONDS", 13.0)
+    parts = list(speech_blocks(waveform, 40))
+
+    def active(blocks: list[SpeechBlock]) -> np.ndarray:
+        found = np.zeros(len(waveform), bool)
+        for block in blocks:
+            for first, last in block.regions:
+                found[first:last] = True
+        return found
+
+    assert (active(whole) != active(parts)).mean() < 0.05
+    assert all(block.end - block.start <= 40 * SAMPLE_RATE for block in parts)
+
+
+def test_a_voice_without_pause_is_cut_all_the_same(sample_recording: Path) -> None:
+    speech = audio.decode(sample_recording)
+    regions = [speech[a:b] for a, b in audio.speech_regions(speech)]
+    waveform = np.concatenate(regions * 3)
+    blocks = list(speech_blocks(waveform, 10))
+    assert max(block.end - block.start for block in blocks) <= 11 * SAMPLE_RATE
+    assert sum(block.end - block.start for block in blocks) > 0.9 * len(waveform)
+
+
+def test_parallel_keeps_the_order_and_takes_only_what_it_needs() -> None:
+    taken = []
+
+    def items() -> Iterator[int]:
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    results = in_parallel(2, lambda number: number * 2, items())
+    assert next(results) == 0
+    assert len(taken) <= 6
+    assert list(results) == [2 * number for number in range(1, 100)]
