@@ -18,7 +18,8 @@ test: $(INSTALLED)  ## Run all tests
 	$(BIN)/python -m pytest
 
 bench: $(INSTALLED)  ## Measure: a table, and JSON in benchmarks/results
-	$(BIN)/python -m benchmarks.launcher --default-recordings 8
+	$(BIN)/python -m benchmarks.chain
+	$(BIN)/python -m benchmarks.launcher --recordings 10 --default-recordings 4
 	$(BIN)/python -m benchmarks.identification
 
 check: $(INSTALLED)  ## Formatter, linter, type checker, import rules

@@ -1,7 +1,7 @@
 """Who said what: each word of a transcript goes to a speaker of the timeline."""
 
 import bisect
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 
 from scribe_assets.speech.diarization import Timeline, Turn
@@ -66,7 +66,7 @@ def fuse(transcription: Transcription, timeline: Timeline) -> list[SpokenSegment
     for sentence in _sentences(words):
         speakers = [exclusive.speaker_of(word) for word in sentence]
         active = [{turn.speaker for turn in turns.during(word)} for word in sentence]
-        seconds: Counter[str | None] = Counter()
+        seconds: defaultdict[str | None, float] = defaultdict(float)
         for word, speaker, who in zip(sentence, speakers, active, strict=True):
             if len(who) < 2:
                 seconds[speaker] += max(word.end - word.start, SHORTEST_WORD)
