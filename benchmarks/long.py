@@ -1,7 +1,7 @@
 """Time and memory of the whole chain from ten minutes to six hours.
 
 The recordings are made of the conversations one after the other, each followed by silence that
-lasts half again as long, as a day's recording would have it. Every length is processed in a process
+lasts two and a half times as long, as a day's recording would have it. Every length is processed in a process
 of its own, whose peak memory is read; the audio lies in a file and is read as it is needed.
 
     python -m benchmarks.long [--hours 0.167 1 6]
@@ -27,7 +27,7 @@ from scribe_assets.speech.identification import embed_speakers
 from scribe_assets.speech.models import ModelRegistry
 from scribe_assets.speech.transcription import transcribe
 
-PAUSE = 1.5
+PAUSE = 2.5
 """Silence after a conversation, by its length."""
 
 

@@ -183,10 +183,11 @@ def launching(
     with DagsterInstance.from_config(str(tmp_path)) as instance:
         repository = ReconstructableRepository.for_file(str(tmp_path / "location.py"), "defs")
         yield Launching(home, instance, repository.get_reconstructable_job("sleep"))
-        left = [host["pid"] for host in hosts(home)]
-        family = [child for pid in left for child in psutil.Process(pid).children(recursive=True)]
+        left = [psutil.Process(host["pid"]) for host in hosts(home)]
+        family = [*left, *(child for one in left for child in one.children(recursive=True))]
         stop_hosts(home)
-    _, alive = psutil.wait_procs(family, timeout=5)
+    # The host removes its temporary files last.
+    _, alive = psutil.wait_procs(family, timeout=10)
     assert not alive, "what the host started ends with it"
     assert not list(home.glob("tmp/*")), "temporary files are gone"
 
