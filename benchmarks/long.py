@@ -1,10 +1,10 @@
 """Time and memory of the whole chain from ten minutes to six hours.
 
 The recordings are made of the conversations one after the other, each followed by silence that
-lasts two and a half times as long, as a day's recording would have it. Every length is processed in a process
-of its own, whose peak memory is read; the audio lies in a file and is read as it is needed.
+lasts `--pause` times as long, as a day's recording would have it. Every length is processed in a
+process of its own, whose peak memory is read; the audio lies in a file and is read as needed.
 
-    python -m benchmarks.long [--hours 0.167 1 6]
+    python -m benchmarks.long [--hours 0.167 1 6] [--pause 2.5]
 """
 
 import argparse
@@ -27,11 +27,8 @@ from scribe_assets.speech.identification import embed_speakers
 from scribe_assets.speech.models import ModelRegistry
 from scribe_assets.speech.transcription import transcribe
 
-PAUSE = 2.5
-"""Silence after a conversation, by its length."""
 
-
-def generate(hours: float, target: Path) -> float:
+def generate(hours: float, pause: float, target: Path) -> float:
     """Write a recording of so many hours and return the share of it that is conversation."""
     import soundfile
 
@@ -42,7 +39,7 @@ def generate(hours: float, target: Path) -> float:
         number = 0
         while left > 0:
             part = parts[number % len(parts)][:left]
-            silence = np.zeros(min(int(PAUSE * len(part)), left - len(part)), np.float32)
+            silence = np.zeros(min(int(pause * len(part)), left - len(part)), np.float32)
             file.write(part)
             file.write(silence)
             talk += len(part)
@@ -113,13 +110,14 @@ def main() -> None:
     """Measure, print, keep."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--hours", type=float, nargs="+", default=[1 / 6, 1, 6])
+    parser.add_argument("--pause", type=float, default=2.5, help="silence by talk")
     arguments = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="scribe-bench-") as folder:
         for hours in arguments.hours:
             media = Path(folder) / "long.flac"
-            talk = generate(hours, media)
+            talk = generate(hours, arguments.pause, media)
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
                 row = pool.submit(measure, media, Path(folder) / "models").result()
             rows.append({**row, "talk": round(talk, 3)})

@@ -213,8 +213,8 @@ def transcribe(
 def with_margins(blocks: list[SpeechBlock], num_samples: int) -> list[SpeechBlock]:
     """Blocks with some of the silence around them, which Whisper hears words at their edges by."""
     margin = int(MARGIN_SECONDS * SAMPLE_RATE)
-    ends = [0, *(block.end for block in blocks[:-1])]
-    starts = [*(block.start for block in blocks[1:]), num_samples]
+    ends = [0, *(block.end for block in blocks)][: len(blocks)]
+    starts = [*(block.start for block in blocks), num_samples][1:]
     return [
         replace(block, start=max(end, block.start - margin), end=min(start, block.end + margin))
         for end, block, start in zip(ends, blocks, starts, strict=True)

@@ -10,7 +10,12 @@ import pytest
 
 from scribe_assets.speech import audio
 from scribe_assets.speech.audio import SAMPLE_RATE, SpeechBlock, speech_blocks
-from scribe_assets.speech.transcription import in_parallel, without_inventions, without_loops
+from scribe_assets.speech.transcription import (
+    in_parallel,
+    with_margins,
+    without_inventions,
+    without_loops,
+)
 
 
 @dataclass
@@ -114,6 +119,15 @@ def test_speech_is_cut_at_silences(monkeypatch: pytest.MonkeyPatch, sample_recor
 
     assert (active(whole) != active(parts)).mean() < 0.05
     assert all(block.end - block.start <= 40 * SAMPLE_RATE for block in parts)
+
+
+def test_blocks_take_silence_around_them_and_no_speech_of_others() -> None:
+    second = SAMPLE_RATE
+    spans = [(second, 2 * second), (2 * second, 3 * second), (9 * second, 10 * second)]
+    blocks = [SpeechBlock(first, last, ((first, last),)) for first, last in spans]
+    edges = [(b.start / second, b.end / second) for b in with_margins(blocks, 10 * second)]
+    assert edges == [(0.6, 2), (2, 3.4), (8.6, 10)]
+    assert with_margins([], 10 * second) == []
 
 
 def test_a_voice_without_pause_is_cut_all_the_same(sample_recording: Path) -> None:
