@@ -356,22 +356,30 @@ def plot(found: dict[str, Any], target: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4))
-    for name, row in found["systems"].items():
-        if "diarization" in row["real_time_factors"]:
-            left.scatter(
-                row["real_time_factors"]["diarization"], row["DER"]["all"], s=80, label=name
-            )
-    left.set(title="Diarization", ylabel="diarization error rate, %")
-    for name, row in found["chains"].items():
-        if "cpWER" in row:
-            right.scatter(row["real_time_factor"], row["cpWER"], s=80, label=name)
-    right.set(title="Who said what", ylabel="cpWER, %")
-    for panel in (left, right):
-        panel.set(xscale="log", xlabel="time of computation by time of recording")
-        panel.set_ylim(bottom=0)
+    figure, panels = pyplot.subplots(1, 2, figsize=(11, 4))
+    diarized = {
+        name: (row["real_time_factors"]["diarization"], row["DER"]["all"])
+        for name, row in found["systems"].items()
+        if "diarization" in row["real_time_factors"]
+    }
+    fused = {
+        name.partition(" + ")[0]: (row["real_time_factor"], row["cpWER"])
+        for name, row in found["chains"].items()
+        if "cpWER" in row
+    }
+    names = [SCRIBE, STOCK, SELECTED]
+    for panel, title, label, points in (
+        (panels[0], "Who speaks when", "diarization error rate, %", diarized),
+        (panels[1], "Who says what (peers: WhisperX's rule)", "cpWER, %", fused),
+    ):
+        for name, (factor, error) in points.items():
+            panel.scatter(factor, error, s=90, color=f"C{names.index(name)}")
+            panel.annotate(name, (factor, error), (0, 9), textcoords="offset points", ha="center")
+        panel.set(title=title, xscale="log", xlabel="time of computation by time of recording")
+        panel.set(ylabel=label, xlim=(0.01, 3))
+        panel.set_ylim(0, 1.4 * max((error for _, error in points.values()), default=1))
+        panel.set_xticks([0.01, 0.1, 1], ["1 %", "10 %", "100 %"])
         panel.grid(alpha=0.3)
-        panel.legend(fontsize=7)
     figure.tight_layout()
     figure.savefig(target, dpi=110)
 

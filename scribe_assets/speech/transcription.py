@@ -187,7 +187,7 @@ def transcribe(
         )
     on_gpu = model.model.device == "cuda"
     longest = GPU_BLOCK_SECONDS if on_gpu else CPU_BLOCK_SECONDS
-    blocks = with_margins(list(speech_blocks(waveform, longest)), len(waveform))
+    blocks = with_margins(list(speech_blocks(waveform, longest)), len(waveform), longest)
     if not blocks:
         return Transcription(language, None, [])
     if language is None:
@@ -210,8 +210,21 @@ def transcribe(
     return Transcription(language, round(probability, 3), segments, dict(removed))
 
 
-def with_margins(blocks: list[SpeechBlock], num_samples: int) -> list[SpeechBlock]:
-    """Blocks with some of the silence around them, which Whisper hears words at their edges by."""
+def with_margins(
+    blocks: list[SpeechBlock], num_samples: int, longest: float
+) -> list[SpeechBlock]:
+    """Blocks with some of the silence around them, by which Whisper hears words at their edges.
+
+    A recording no longer than a block is given whole, so that where its speech begins, which differs
+    by milliseconds from codec to codec, does not move Whisper's window.
+
+    Args:
+        blocks: of a recording.
+        num_samples: of the recording.
+        longest: seconds of a block.
+    """
+    if len(blocks) == 1 and num_samples <= longest * SAMPLE_RATE:
+        return [replace(blocks[0], start=0, end=num_samples)]
     margin = int(MARGIN_SECONDS * SAMPLE_RATE)
     ends = [0, *(block.end for block in blocks)][: len(blocks)]
     starts = [*(block.start for block in blocks), num_samples][1:]

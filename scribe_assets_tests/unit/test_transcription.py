@@ -125,9 +125,11 @@ def test_blocks_take_silence_around_them_and_no_speech_of_others() -> None:
     second = SAMPLE_RATE
     spans = [(second, 2 * second), (2 * second, 3 * second), (9 * second, 10 * second)]
     blocks = [SpeechBlock(first, last, ((first, last),)) for first, last in spans]
-    edges = [(b.start / second, b.end / second) for b in with_margins(blocks, 10 * second)]
+    edges = [(b.start / second, b.end / second) for b in with_margins(blocks, 10 * second, 5)]
     assert edges == [(0.6, 2), (2, 3.4), (8.6, 10)]
-    assert with_margins([], 10 * second) == []
+    assert with_margins([], 10 * second, 5) == []
+    (whole,) = with_margins(blocks[:1], 10 * second, 10)
+    assert (whole.start, whole.end) == (0, 10 * second)
 
 
 def test_a_voice_without_pause_is_cut_all_the_same(sample_recording: Path) -> None:
