@@ -210,9 +210,7 @@ def transcribe(
     return Transcription(language, round(probability, 3), segments, dict(removed))
 
 
-def with_margins(
-    blocks: list[SpeechBlock], num_samples: int, longest: float
-) -> list[SpeechBlock]:
+def with_margins(blocks: list[SpeechBlock], num_samples: int, longest: float) -> list[SpeechBlock]:
     """Blocks with some of the silence around them, by which Whisper hears words at their edges.
 
     A recording no longer than a block is given whole, so that where its speech begins, which differs
