@@ -213,8 +213,8 @@ def transcribe(
 def with_margins(blocks: list[SpeechBlock], num_samples: int, longest: float) -> list[SpeechBlock]:
     """Blocks with some of the silence around them, by which Whisper hears words at their edges.
 
-    A recording no longer than a block is given whole, so that where its speech begins, which differs
-    by milliseconds from codec to codec, does not move Whisper's window.
+    A recording no longer than a block is given whole, so that where its speech begins, which
+    differs by milliseconds from codec to codec, does not move Whisper's window.
 
     Args:
         blocks: of a recording.
