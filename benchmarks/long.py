@@ -90,6 +90,7 @@ def plot(rows: list[dict[str, Any]], target: Path) -> None:
     from matplotlib import pyplot
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4))
+    rows = sorted(rows, key=lambda row: row["hours"])
     hours = [row["hours"] for row in rows]
     for stage in ("diarization", "speaker embeddings", "transcription"):
         left.plot(hours, [row["seconds"][stage] / 60 for row in rows], "o-", label=stage)
