@@ -13,20 +13,25 @@ By default a part of the recordings, so that the stock pipeline does not take an
 
 import argparse
 import json
-import resource
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.data import DATA, RESULTS, Example, examples, machine
+from benchmarks.data import (
+    DATA,
+    RESULTS,
+    Example,
+    examples,
+    in_own_process,
+    machine,
+    peak_rss_gb,
+)
 from benchmarks.peers import (
     by_whisperx_rule,
     load_plain_whisper,
@@ -145,17 +150,11 @@ def run_whisper(chosen: list[Example], cache: Path) -> Run:
 def _finished(run: Run) -> Run:
     import torch
 
-    run.peak_rss_gb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
+    run.peak_rss_gb = peak_rss_gb()
     if torch.cuda.is_available():
         run.peak_vram_gb = round(torch.cuda.max_memory_allocated() / 1e9, 2)
     print("\r\033[K", end="", file=sys.stderr)
     return run
-
-
-def in_own_process(function: Callable[..., Run], *arguments: Any) -> Run:
-    """Where it can disturb nobody, and its memory is its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
 
 
 def diarization_errors(run: Run, chosen: list[Example]) -> dict[str, dict[str, float]]:

@@ -3,11 +3,15 @@ sample recording of pyannote.audio."""
 
 import os
 import platform
+import resource
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -70,6 +74,20 @@ def examples() -> list[Example]:
     for media in sorted((DATA / "french").glob("*.mp3")):
         found.append(Example(media.stem, "french", media, text=media.with_suffix(".txt")))
     return found
+
+
+Measured = TypeVar("Measured")
+
+
+def in_own_process(function: Callable[..., Measured], *arguments: Any) -> Measured:
+    """Where it can disturb nobody, and its memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def peak_rss_gb() -> float:
+    """The most memory that this process has had, in 10^9 bytes."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
 
 
 def machine() -> dict[str, Any]:

@@ -9,17 +9,14 @@ process of its own, whose peak memory is read; the audio lies in a file and is r
 
 import argparse
 import json
-import resource
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.data import RESULTS, examples, machine
+from benchmarks.data import RESULTS, examples, in_own_process, machine, peak_rss_gb
 from scribe_assets.speech.audio import SAMPLE_RATE, AudioFile
 from scribe_assets.speech.diarization import diarize
 from scribe_assets.speech.fusion import fuse
@@ -74,7 +71,7 @@ def measure(media: Path, cache: Path) -> dict[str, Any]:
         "hours": round(duration / 3600, 3),
         "seconds": {stage: round(taken, 2) for stage, taken in seconds.items()},
         "total_seconds": round(time.perf_counter() - started, 1),
-        "peak_rss_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
+        "peak_rss_gb": peak_rss_gb(),
         "speakers": len(timeline.speakers),
         "words": sum(len(segment.words) for segment in result),
         "removed": said.removed,
@@ -119,8 +116,7 @@ def main() -> None:
         for hours in arguments.hours:
             media = Path(folder) / "long.flac"
             talk = generate(hours, arguments.pause, media)
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-                row = pool.submit(measure, media, Path(folder) / "models").result()
+            row = in_own_process(measure, media, Path(folder) / "models")
             rows.append({**row, "talk": round(talk, 3)})
             print(rows[-1], flush=True)
             (RESULTS / "long.json").write_text(
