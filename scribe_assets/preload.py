@@ -1,6 +1,6 @@
 """What runs need besides the definitions, for a process from which they are forked.
 
-Importing this takes half a second once, and saves a fifth of one in each run. Nothing that starts
+Importing this takes a second once, and saves most of one in each run. Nothing that starts
 threads or opens connections belongs here: a forked process would not have them.
 """
 
@@ -8,6 +8,9 @@ from contextlib import suppress
 
 import av  # noqa: F401, TID253
 import boto3  # noqa: F401
+import ffmpeg  # noqa: F401
+import imageio_ffmpeg  # noqa: F401
+import scipy.optimize  # noqa: F401, TID253
 import soundfile  # noqa: F401, TID253
 
 from scribe_assets.errors import PermanentError

@@ -31,10 +31,10 @@ DEFAULT = "default"
 WORKING_BYTES = {
     "diarization": 1_000_000_000,
     "embedding": 500_000_000,
-    "transcription": 1_500_000_000,
+    "transcription": 3_000_000_000,
 }
-"""What a stage takes of the device beside weights, at its batch sizes: an estimate on the safe side
-for the models that are used on small GPUs, large-v3 among them."""
+"""What a stage takes of the device beside weights, at its batch sizes and workers: an estimate on
+the safe side for the models that are used on small GPUs, large-v3 among them."""
 
 
 @dataclass(frozen=True)

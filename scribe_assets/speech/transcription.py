@@ -3,9 +3,9 @@
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import groupby
-from operator import itemgetter
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,13 +33,14 @@ Result = TypeVar("Result")
 
 BEAM_SIZE = 5
 
-CPU_BLOCK_SECONDS = 58.0
+BLOCK_SECONDS = 58.0
 """Two of Whisper's windows; more would leave the last core alone for longer."""
 
-GPU_BLOCK_SECONDS = 28.0
-GPU_BATCH_SIZE = 16
+GPU_WORKERS = 4
 
 MARGIN_SECONDS = 0.4
+
+LANGUAGE_BLOCKS = 8
 SURE_OF_LANGUAGE = 0.9
 
 NO_SPEECH = 0.6
@@ -60,6 +61,9 @@ SENTENCE_WORDS = 4
 
 Decoded = tuple[SpeechBlock, str, "list[faster_whisper.transcribe.Segment]"]
 """A block, its language, and what was heard in it, in seconds from the block's start."""
+
+LanguageOf = Callable[[np.ndarray], str]
+"""Of the speech of a block."""
 
 
 @dataclass(frozen=True)
@@ -143,10 +147,27 @@ def load_whisper(folder: Path, device: str) -> "WhisperModel":
             compute_type="int8" if kind == "cpu" else "int8_float16",
             # A core decodes a block of its own: its steps are too small to be shared.
             cpu_threads=1 if kind == "cpu" else 0,
-            num_workers=torch.get_num_threads() if kind == "cpu" else 1,
+            num_workers=torch.get_num_threads() if kind == "cpu" else GPU_WORKERS,
         )
     except (OSError, RuntimeError, ValueError) as error:
         raise _cannot_be_loaded(str(folder), error) from error
+
+
+@contextmanager
+def windows_encoded_once(model: "WhisperModel") -> Iterator[None]:
+    """The encoder remembers the windows it has just seen: each one that begins a block is asked for
+    twice, for its language and for its text."""
+    encode = model.encode
+
+    @lru_cache(maxsize=2 * LANGUAGE_BLOCKS)
+    def encoded(features: bytes, shape: tuple[int, ...]) -> Any:
+        return encode(np.frombuffer(features, np.float32).reshape(shape).copy())
+
+    model.encode = lambda features: encoded(features.tobytes(), features.shape)
+    try:
+        yield
+    finally:
+        model.encode = encode
 
 
 def _cannot_be_loaded(name: str, error: Exception) -> PermanentError:
@@ -165,7 +186,7 @@ def transcribe(
 ) -> Transcription:
     """Transcribe a recording. Only speech, found by voice activity, is shown to the model.
 
-    Blocks of speech are decoded several at a time: in a batch on a GPU, one on each core of a CPU.
+    Blocks of speech are decoded several at a time, on a CPU one on each core.
     What Whisper is known to invent is removed and counted: words where nobody speaks, sentences and
     words that it repeats in a loop.
 
@@ -185,29 +206,30 @@ def transcribe(
             f"the model does not know the language {language!r}; it knows "
             f"{', '.join(sorted(model.supported_languages))}"
         )
-    on_gpu = model.model.device == "cuda"
-    longest = GPU_BLOCK_SECONDS if on_gpu else CPU_BLOCK_SECONDS
-    blocks = with_margins(list(speech_blocks(waveform, longest)), len(waveform), longest)
+    blocks = list(speech_blocks(waveform, BLOCK_SECONDS))
+    blocks = with_margins(blocks, len(waveform), BLOCK_SECONDS)
     if not blocks:
         return Transcription(language, None, [])
-    if language is None:
-        language, probability, spoken = spoken_languages(model, waveform, blocks)
-    else:
-        probability, spoken = 1.0, [language] * len(blocks)
-    decode = decoded_in_batches if on_gpu else decoded_by_workers
+    probability = 1.0
+    main = language or ""
+    language_of: LanguageOf = lambda _: main  # noqa: E731
     removed: Counter[str] = Counter()
     segments: list[TranscriptSegment] = []
-    for block, own, heard in decode(model, waveform, blocks, spoken, hotwords):
-        for segment in without_inventions(block, heard, removed):
-            words = _words(segment.words or [], block, spaced=own not in UNSPACED_LANGUAGES)
-            if words:
-                text = "".join(word.word for word in segment.words or []).strip()
-                segments.append(
-                    TranscriptSegment(words[0].start, words[-1].end, text, words, language=own)
-                )
-        if progress:
-            progress(min(1.0, block.end / len(waveform)))
-    return Transcription(language, round(probability, 3), segments, dict(removed))
+    with windows_encoded_once(model):
+        if language is None:
+            main, probability = main_language(model, waveform, blocks)
+            language_of = partial(own_language, model, main)
+        for block, own, heard in decoded(model, waveform, blocks, language_of, hotwords):
+            for segment in without_inventions(block, heard, removed):
+                words = _words(segment.words or [], block, spaced=own not in UNSPACED_LANGUAGES)
+                if words:
+                    text = "".join(word.word for word in segment.words or []).strip()
+                    segments.append(
+                        TranscriptSegment(words[0].start, words[-1].end, text, words, language=own)
+                    )
+            if progress:
+                progress(min(1.0, block.end / len(waveform)))
+    return Transcription(main, round(probability, 3), segments, dict(removed))
 
 
 def with_margins(blocks: list[SpeechBlock], num_samples: int, longest: float) -> list[SpeechBlock]:
@@ -232,78 +254,105 @@ def with_margins(blocks: list[SpeechBlock], num_samples: int, longest: float) ->
     ]
 
 
-def spoken_languages(
-    model: "WhisperModel", waveform: Waveform, blocks: list[SpeechBlock]
-) -> tuple[str, float, list[str]]:
-    """The language of a recording, the most probable one on average over its speech, its mean
-    probability, and the language of each block.
+def speech_in(samples: np.ndarray) -> tuple[np.ndarray, list[dict[str, int]]]:
+    """The speech of a block without its longer pauses, as Whisper hears it best, and the `start`
+    and `end` samples in the block of the parts that it is put together from.
 
-    A block counts as in another language only where the model is sure: small models often take an
-    accent or noise for one.
+    Args:
+        samples: (num_samples,) float32 at 16 kHz.
+    """
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    parts = get_speech_timestamps(samples, VadOptions()) or [{"start": 0, "end": len(samples)}]
+    return np.concatenate([samples[part["start"] : part["end"]] for part in parts]), parts
+
+
+def likely_languages(model: "WhisperModel", speech: np.ndarray) -> dict[str, float]:
+    """ISO 639-1 code to probability, by the first 30 s.
+
+    Args:
+        model: see `load_whisper`.
+        speech: (num_samples,) float32 at 16 kHz.
+    """
+    if not model.model.is_multilingual:
+        return {"en": 1.0}
+    # Without the last frame, as faster-whisper cuts it: the window is encoded once for both.
+    return dict(model.detect_language(features=model.feature_extractor(speech)[:, :-1])[2])
+
+
+def main_language(
+    model: "WhisperModel", waveform: Waveform, blocks: list[SpeechBlock]
+) -> tuple[str, float]:
+    """The language that is the most probable one on average over blocks from all parts of a
+    recording, and its mean probability.
 
     Args:
         model: see `load_whisper`.
         waveform: (num_samples,) float32 at 16 kHz.
-        blocks: of the recording.
+        blocks: of the recording, at least one.
     """
-    if not model.model.is_multilingual:
-        return "en", 1.0, ["en"] * len(blocks)
-
-    def languages(speech: np.ndarray) -> dict[str, float]:
-        return dict(model.detect_language(speech[: model.feature_extractor.n_samples])[2])
-
-    speech = (
-        np.concatenate([waveform[first:last] for first, last in block.regions]) for block in blocks
-    )
-    found = list(in_parallel(model.model.num_workers, languages, speech))
+    some = min(len(blocks), LANGUAGE_BLOCKS)
+    chosen = [
+        blocks[number] for number in np.linspace(0, len(blocks) - 1, some).round().astype(int)
+    ]
+    speech = (speech_in(waveform[block.start : block.end])[0] for block in chosen)
     total: Counter[str] = Counter()
-    for likely in found:
+    for likely in in_parallel(model.model.num_workers, partial(likely_languages, model), speech):
         total.update(likely)
     main, summed = total.most_common(1)[0]
-    own = [max(likely, key=lambda code: likely[code]) for likely in found]
-    spoken = [
-        code if likely[code] >= SURE_OF_LANGUAGE else main
-        for code, likely in zip(own, found, strict=True)
-    ]
-    return main, summed / len(blocks), spoken
+    return main, summed / some
 
 
-def decoded_by_workers(
+def own_language(model: "WhisperModel", main: str, speech: np.ndarray) -> str:
+    """The language of a block: another one than the recording's only where the model is sure, for
+    small models often take an accent or noise for one.
+
+    Args:
+        model: see `load_whisper`.
+        main: language of the recording.
+        speech: (num_samples,) float32 at 16 kHz, of the block.
+    """
+    likely = likely_languages(model, speech)
+    own = max(likely, key=lambda code: likely[code])
+    return own if likely[own] >= SURE_OF_LANGUAGE else main
+
+
+def decoded(
     model: "WhisperModel",
     waveform: Waveform,
     blocks: list[SpeechBlock],
-    languages: list[str],
+    language_of: LanguageOf,
     hotwords: str | None,
 ) -> Iterator[Decoded]:
-    """Decode block by block, each core its own."""
+    """Decode blocks, several at a time, each by a worker of the model."""
+    from faster_whisper.transcribe import restore_speech_timestamps
 
-    def decode(block: SpeechBlock, language: str, samples: np.ndarray) -> Decoded:
+    def decode(block: SpeechBlock, samples: np.ndarray) -> Decoded:
+        speech, parts = speech_in(samples)
+        language = language_of(speech)
+
         def hear(**options: Any) -> "list[faster_whisper.transcribe.Segment]":
             found, _ = model.transcribe(
-                samples,
+                speech,
                 language=language,
                 hotwords=hotwords,
                 beam_size=BEAM_SIZE,
                 # No sampling where the model is unsure: the same sound gives the same text.
                 temperature=0.0,
-                vad_filter=True,
                 word_timestamps=True,
                 # Text carried from window to window is how Whisper falls into loops.
                 condition_on_previous_text=False,
                 **options,
             )
-            return list(found)
+            return list(restore_speech_timestamps(found, parts, SAMPLE_RATE))
 
         heard = hear()
         if any(segment.compression_ratio > LOOPING for segment in heard):
             heard = hear(no_repeat_ngram_size=NO_REPEAT)
         return block, language, heard
 
-    speech = (
-        (block, language, waveform[block.start : block.end])
-        for block, language in zip(blocks, languages, strict=True)
-    )
-    return in_parallel(model.model.num_workers, lambda item: decode(*item), speech)
+    read = ((block, waveform[block.start : block.end]) for block in blocks)
+    return in_parallel(model.model.num_workers, lambda item: decode(*item), read)
 
 
 def in_parallel(
@@ -318,50 +367,6 @@ def in_parallel(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-def decoded_in_batches(
-    model: "WhisperModel",
-    waveform: Waveform,
-    blocks: list[SpeechBlock],
-    languages: list[str],
-    hotwords: str | None,
-) -> Iterator[Decoded]:
-    """Decode batches of neighbouring blocks of one language."""
-    from faster_whisper import BatchedInferencePipeline
-
-    pipeline = BatchedInferencePipeline(model)
-    for language, group in groupby(zip(languages, blocks, strict=True), key=itemgetter(0)):
-        own = [block for _, block in group]
-        for first in range(0, len(own), GPU_BATCH_SIZE):
-            batch = own[first : first + GPU_BATCH_SIZE]
-            parts = [waveform[block.start : block.end] for block in batch]
-            ends = np.cumsum([len(part) for part in parts]) / SAMPLE_RATE
-            starts = [0.0, *ends[:-1].tolist()]
-            found, _ = pipeline.transcribe(
-                np.concatenate(parts),
-                language=language,
-                hotwords=hotwords,
-                beam_size=BEAM_SIZE,
-                batch_size=GPU_BATCH_SIZE,
-                word_timestamps=True,
-                # Without them, words between two sentences are lost in noise.
-                without_timestamps=False,
-                clip_timestamps=[
-                    {"start": start, "end": float(end)}
-                    for start, end in zip(starts, ends, strict=True)
-                ],
-            )
-            heard: list[list[faster_whisper.transcribe.Segment]] = [[] for _ in batch]
-            for segment in found:
-                number = int(np.searchsorted(ends, segment.start, side="right"))
-                number = min(number, len(batch) - 1)
-                for word in segment.words or []:
-                    word.start -= starts[number]
-                    word.end -= starts[number]
-                heard[number].append(segment)
-            for block, segments in zip(batch, heard, strict=True):
-                yield block, language, segments
 
 
 def without_inventions(
