@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -271,6 +271,19 @@ class HostedDevice:
             yield DagsterEvent.engine_event(context, answer["waiting"], EngineEventData())
         self._device = answer["device"]
         self._worker = connect(Path(answer["granted"]))
+        job = self._plan_context.reconstructable_job
+        assert isinstance(job, ReconstructableJob)  # noqa: S101 - hosted runs are
+        # The worker begins with this while the rest is written down.
+        opened = self._ask(
+            "opening",
+            steps=steps,
+            job=serialize_value(job),
+            run=serialize_value(context.dagster_run),
+            known_state=serialize_value(known_state),
+            retries=self._retries.for_inner_plan().value,
+            stdout=self._logs.get("stdout"),
+            stderr=self._logs.get("stderr"),
+        )
         waited = time.monotonic() - asked
         yield DagsterEvent.engine_event(
             context,
@@ -285,18 +298,7 @@ class HostedDevice:
             ),
         )
         context.instance.add_run_tags(context.run_id, {DEVICE_TAG: self._device})
-        job = self._plan_context.reconstructable_job
-        assert isinstance(job, ReconstructableJob)  # noqa: S101 - hosted runs are
-        yield from self._ask(
-            "opening",
-            steps=steps,
-            job=serialize_value(job),
-            run=serialize_value(context.dagster_run),
-            known_state=serialize_value(known_state),
-            retries=self._retries.for_inner_plan().value,
-            stdout=self._logs.get("stdout"),
-            stderr=self._logs.get("stderr"),
-        )
+        yield from opened
 
     def _answer(self) -> dict[str, Any]:
         while not wait([self._host], POLL_SECONDS):
@@ -318,13 +320,18 @@ class HostedDevice:
         yield from self._ask(step.key, step=step.key, known_state=serialize_value(known_state))
 
     def _ask(self, what: str, **request: Any) -> Iterator[DagsterEvent]:
+        """Send a request at once; gives the events that answer it."""
         assert self._worker is not None  # noqa: S101 - see `acquire`
-        try:
+        with suppress(ConnectionError):  # a worker that is gone is noticed by who listens
             send(self._worker, **request)
+        return self._answers(what, self._worker)
+
+    def _answers(self, what: str, worker: Connection) -> Iterator[DagsterEvent]:
+        try:
             while True:
-                while not wait([self._worker], POLL_SECONDS):
+                while not wait([worker], POLL_SECONDS):
                     _stop_if_interrupted()
-                answer = receive(self._worker)
+                answer = receive(worker)
                 if "event" in answer:
                     yield deserialize_value(answer["event"], DagsterEvent)
                 elif "error" in answer:

@@ -49,7 +49,7 @@ from scribe_assets.launcher.processes import (
     tail,
 )
 from scribe_assets.launcher.protocol import Connection, Listening, receive, send, wait
-from scribe_assets.launcher.shortcuts import keep_sqlite_engines
+from scribe_assets.launcher.shortcuts import take_shortcuts
 from scribe_assets.settings import Settings
 
 logger = logging.getLogger("scribe.launcher")
@@ -592,7 +592,7 @@ def main() -> None:
     import fcntl
 
     faulthandler.enable()
-    keep_sqlite_engines()
+    take_shortcuts()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logger.setLevel(logging.INFO)
     config = HostConfig.model_validate_json(sys.stdin.read())

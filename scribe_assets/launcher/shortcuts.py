@@ -1,17 +1,21 @@
 """What Dagster does anew for every event, done once in the processes that execute runs.
 
-Two things make most of what a short recording costs beside its computation: an SQLite engine, with
-an empty cache of compiled statements, for each of some 200 statements; and 64 times the question
-whether the run's partition exists. Both are remembered here. The version of Dagster is pinned, and
-`make test` fails where these names are no longer there.
+Three things make most of what a short recording costs beside its computation: an SQLite engine,
+with an empty cache of compiled statements, for each of some 200 statements; 64 times the question
+whether the run's partition exists; and the schema's migrations, read from sixty files for the
+database of each run. They are remembered here. The version of Dagster is pinned, and `make test`
+fails where these names are no longer there.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from dagster import DagsterInstance
+from dagster._core.storage import sql
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 
@@ -19,11 +23,26 @@ MAX_ENGINES = 64
 """There is a database for each run, and a worker serves hundreds."""
 
 
-def keep_sqlite_engines() -> None:
-    """Let this process keep SQLite engines. They hold no connections (`NullPool`), only statements,
-    so that they may also be inherited by a forked process."""
+def take_shortcuts() -> None:
+    """Let this process, and those forked from it, remember SQLite engines, which hold statements
+    and no connections (`NullPool`), and the migrations of a schema."""
     for module in (sqlite_event_log, sqlite_run_storage):
         module.create_engine = _remembering(module.create_engine)  # type: ignore[attr-defined]
+    sql.ScriptDirectory = RememberedMigrations  # type: ignore[misc]
+
+
+class RememberedMigrations(ScriptDirectory):
+    """The migrations of each schema, read once."""
+
+    _known: ClassVar[dict[str | None, ScriptDirectory]] = {}
+
+    @classmethod
+    def from_config(cls, config: Config) -> ScriptDirectory:
+        """The migrations that a configuration points to."""
+        location = config.get_main_option("script_location")
+        if location not in cls._known:
+            cls._known[location] = ScriptDirectory.from_config(config)
+        return cls._known[location]
 
 
 def _remembering(create_engine: Callable[..., Any]) -> Callable[..., Any]:

@@ -34,7 +34,7 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 from scribe_assets.launcher.lease import Lease
 from scribe_assets.launcher.processes import end_with_parent
 from scribe_assets.launcher.protocol import Connection, Listening, receive, send, wait
-from scribe_assets.launcher.shortcuts import keep_sqlite_engines, remembered_partitions
+from scribe_assets.launcher.shortcuts import remembered_partitions, take_shortcuts
 
 POLL_SECONDS = 1.0
 
@@ -50,7 +50,7 @@ class Limits:
 
 def main() -> None:
     """Serve until it is time to go; the host talks through the file descriptor it names."""
-    keep_sqlite_engines()
+    take_shortcuts()
     faulthandler.enable()  # a segmentation fault says where, in the worker's log
     host = Connection(int(sys.argv[1]))
     start = receive(host)
