@@ -28,6 +28,7 @@ from scribe_assets.launcher.config import HostConfig, LauncherConfig
 from scribe_assets.launcher.executor import PROCESS_TAG
 from scribe_assets.launcher.processes import ProcessIdentity, open_log, tail
 from scribe_assets.launcher.protocol import Connection, connect, receive, send
+from scribe_assets.launcher.shortcuts import take_shortcuts
 from scribe_assets.settings import Settings
 
 START_SECONDS = 60.0
@@ -68,6 +69,7 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         self, config: LauncherConfig, inst_data: ConfigurableClassData | None = None
     ) -> None:
         super().__init__()
+        take_shortcuts()  # in the daemon and the webserver, too, which create runs
         self._config = config
         self._inst_data = inst_data
         self._hosts: dict[str, Connection] = {}

@@ -1,4 +1,4 @@
-"""What Dagster does anew for every event, done once in the processes that execute runs.
+"""What Dagster does anew for every event, done once in the processes that create and execute runs.
 
 Three things make most of what a short recording costs beside its computation: an SQLite engine,
 with an empty cache of compiled statements, for each of some 200 statements; 64 times the question
@@ -23,6 +23,7 @@ MAX_ENGINES = 64
 """There is a database for each run, and a worker serves hundreds."""
 
 
+@cache
 def take_shortcuts() -> None:
     """Let this process, and those forked from it, remember SQLite engines, which hold statements
     and no connections (`NullPool`), and the migrations of a schema."""
@@ -50,11 +51,12 @@ def _remembering(create_engine: Callable[..., Any]) -> Callable[..., Any]:
 
     def create(url: str, **options: Any) -> Any:
         key = (url, repr(options))
-        if key not in engines:
+        engine = engines.get(key)
+        if engine is None:
             if len(engines) >= MAX_ENGINES:
                 engines.clear()
-            engines[key] = create_engine(url, **options)
-        return engines[key]
+            engine = engines[key] = create_engine(url, **options)
+        return engine
 
     return create
 
