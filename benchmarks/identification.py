@@ -130,8 +130,7 @@ def voices() -> dict[str, np.ndarray]:
     for rttm in sorted((DATA / "conversations").glob("*.rttm")):
         waveform, timeline = audio.decode(rttm.with_suffix(".flac")), reference(rttm)
         for label in timeline.speakers:
-            spans = clean_spans(timeline, label)
-            parts = [waveform[int(a * SAMPLE_RATE) : int(b * SAMPLE_RATE)] for a, b in spans]
+            parts = audio.cut(waveform, clean_spans(timeline, label))
             if parts:
                 found[f"{rttm.stem}/{label}"] = np.concatenate(parts)
     for file in sorted((DATA / "voices").glob("*.flac")):
@@ -143,15 +142,17 @@ def voices() -> dict[str, np.ndarray]:
 
 def trials(model: Any, people: list[Voiceprint]) -> list[Trial]:
     """Every piece of everybody's speech against the bank."""
+    from scribe_assets.speech.one_pass import one_core_each
+
     ids = [person.person_id for person in people]
     prints = np.stack([person.embedding for person in people])
-    found = []
     speakers = voices()
-    for number, (name, speech) in enumerate(speakers.items(), start=1):
-        print(f"\r{number} of {len(speakers)} voices", end="", file=sys.stderr, flush=True)
+
+    def of(name: str) -> list[Trial]:
         who = name.partition("/")[2]
+        found = []
         for condition, change in CONDITIONS.items():
-            changed = change(speech)
+            changed = change(speakers[name])
             for seconds in SECONDS:
                 length = seconds * SAMPLE_RATE
                 for piece in range(min(MOST, len(changed) // length)):
@@ -161,8 +162,15 @@ def trials(model: Any, people: list[Voiceprint]) -> list[Trial]:
                     scores = prints @ voice
                     right = ids[int(scores.argmax())] == who
                     found.append(Trial(condition, seconds, who in ids, right, float(scores.max())))
+        return found
+
+    every: list[Trial] = []
+    with one_core_each(model.device) as apply:
+        for number, found in enumerate(apply(of, speakers), start=1):
+            print(f"\r{number} of {len(speakers)} voices", end="", file=sys.stderr, flush=True)
+            every += found
     print(file=sys.stderr)
-    return found
+    return every
 
 
 def rates(some: list[Trial], threshold: float) -> tuple[float, float]:
@@ -253,11 +261,9 @@ def reidentification(count: int, home: Path) -> dict[str, Any]:
                     ).replace(f"{USER}/0.wav".encode(), f"{USER}/{number}.wav".encode())
                 storage.write(storage.processed_bucket, processed_key(ref, name), content, "")
             refs.append(ref)
-        rate = audio.SAMPLE_RATE
-        waveform = audio.decode(sample())
-        speech = [waveform[int(a * rate) : int(b * rate)] for a, b in VOICES["Diane"]]
+        speech = audio.cut(audio.decode(sample()), VOICES["Diane"])
         file = home / "diane.wav"
-        soundfile.write(file, np.concatenate(speech), rate)
+        soundfile.write(file, np.concatenate(speech), SAMPLE_RATE)
         started = time.perf_counter()
         bucket = storage.identity_bucket
         profile = Profile(name="Diane").to_json()

@@ -233,7 +233,7 @@ def main() -> None:
     waveforms = clips(arguments.recordings, arguments.seconds)
     with tempfile.TemporaryDirectory(prefix="scribe-bench-") as folder:
         cache = Path(folder) / "models"
-        by_way = ways(cache, clips(3, arguments.seconds)[1], repeats=3)
+        by_way = ways(cache, clips(3, arguments.seconds)[1], repeats=2)
         registry = ModelRegistry(cache=cache)
         before = models_alone(registry, waveforms)
         default = through_the_stack(

@@ -504,14 +504,13 @@ def _cut(storage: S3Storage, ref: RecordingRef, speaker: str, folder: Path) -> P
         raise UsageError(f"{ref.recording_id} has no speaker {speaker!r}, but {known}")
     whole = folder / AUDIO
     storage.download(storage.processed_bucket, processed_key(ref, AUDIO), whole)
-    waveform = audio.load(whole)
     spans = sorted(longest(clean_spans(timeline, speaker), MAX_SPEECH_SECONDS))
-    rate = audio.SAMPLE_RATE
-    pieces = [waveform[round(start * rate) : round(end * rate)] for start, end in spans]
+    with audio.AudioFile(whole) as waveform:
+        pieces = audio.cut(waveform, spans)
     if not pieces:
         raise UsageError(f"{speaker} never speaks alone in {ref.recording_id}")
     sample = folder / f"{ref.recording_id}-{speaker}.flac"
-    soundfile.write(sample, np.concatenate(pieces), rate)
+    soundfile.write(sample, np.concatenate(pieces), audio.SAMPLE_RATE)
     return sample
 
 

@@ -36,9 +36,8 @@ def enrol(storage: S3Storage, user: str = USER) -> None:
     with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
         for name, turns in VOICES.items():
             person = name.lower()
-            for number, (start, end) in enumerate(turns, start=1):
+            for number, samples in enumerate(audio.cut(waveform, turns), start=1):
                 clip = Path(folder) / f"sample-{number}.wav"
-                samples = waveform[int(start * audio.SAMPLE_RATE) : int(end * audio.SAMPLE_RATE)]
                 soundfile.write(clip, samples, audio.SAMPLE_RATE)
                 key = f"{voice_prefix(user, person)}{clip.name}"
                 storage.upload(clip, bucket, key, "audio/wav")

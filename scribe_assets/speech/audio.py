@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -215,6 +215,16 @@ class AudioFile:
 
 Waveform = np.ndarray | AudioFile
 """(num_samples,) float32 at 16 kHz, in memory or in a file."""
+
+
+def cut(waveform: Waveform, spans: Iterable[tuple[float, float]]) -> list[np.ndarray]:
+    """The samples of stretches of a recording.
+
+    Args:
+        waveform: (num_samples,) float32 at 16 kHz.
+        spans: (start, end) in seconds.
+    """
+    return [waveform[round(a * SAMPLE_RATE) : round(b * SAMPLE_RATE)] for a, b in spans]
 
 
 def load(path: Path) -> np.ndarray:

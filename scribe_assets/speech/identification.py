@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scribe_assets.speech.audio import SAMPLE_RATE, Waveform, speech_regions, telephone_band
+from scribe_assets.speech.audio import SAMPLE_RATE, Waveform, cut, speech_regions, telephone_band
 from scribe_assets.speech.diarization import Timeline, Turn
 from scribe_assets.speech.embedding import embed
 
@@ -175,8 +175,7 @@ def embed_speakers(model: "Model", waveform: Waveform, timeline: Timeline) -> li
     voices = []
     for label in timeline.speakers:
         spans = clean_spans(timeline, label)
-        pieces = longest(spans, MAX_SPEECH_SECONDS)
-        speech = [waveform[round(a * SAMPLE_RATE) : round(b * SAMPLE_RATE)] for a, b in pieces]
+        speech = cut(waveform, longest(spans, MAX_SPEECH_SECONDS))
         alone = sum(end - start for start, end in spans)
         spoken = sum(turn.duration for turn in timeline.turns if turn.speaker == label)
         enough = alone >= MIN_SPEECH_SECONDS
@@ -248,70 +247,89 @@ def identify(
     """
     scores = similarities(voices, voiceprints)
     assigned = assign(scores, threshold)
-    taken = {person: label for label, person in assigned.items()}
-    decided: list[Identity] = []
+    decided = []
     for row, voice in enumerate(voices):
-        order = [int(column) for column in np.argsort(-scores[row], kind="stable")]
-        own = assigned.get(row)
-        same_as: Voice | None = None
-        person = order[0] if voice.embedding is not None and order else None
-        accepted = False
-        if voice.embedding is None:
-            reason = f"too little speech: {voice.alone_seconds:.1f} s"
-        elif person is None:
-            reason = "nobody is enrolled"
-        elif scores[row, person] < threshold:
-            reason = (
-                f"below threshold: {voiceprints[person].person_id} "
-                f"{scores[row, person]:.2f} < {threshold:.2f}"
-            )
-        elif own is None or scores[row, person] > scores[row, own]:
-            other = voices[taken[person]]
-            who = voiceprints[person].person_id
-            if is_same_voice(voice, other):
-                accepted, same_as = True, other
-                reason = f"same person as {other.label}: {scores[row, person]:.2f} to {who}"
-            else:
-                reason = f"{who} is nearer to {other.label}"
-        else:
-            person = own
-            rivals = [column for column in order if column != own and column not in taken]
-            who = voiceprints[rivals[0]].person_id if rivals else ""
-            if rivals and scores[row, own] - scores[row, rivals[0]] < margin:
-                reason = (
-                    f"too close to {who}: {voiceprints[own].person_id} {scores[row, own]:.2f}, "
-                    f"{who} {scores[row, rivals[0]]:.2f}"
-                )
-            else:
-                accepted = True
-                reason = f"above threshold: {scores[row, own]:.2f} >= {threshold:.2f}"
-        others = [column for column in order if column != person]
-        second = others[0] if others and voice.embedding is not None else None
-        named = voiceprints[person] if accepted and person is not None else None
-        decided.append(
-            Identity(
-                label=voice.label,
-                person_id=named.person_id if named else None,
-                name=named.name if named else None,
-                score=round(float(scores[row, person]), 3) if person is not None else None,
-                runner_up=voiceprints[second].person_id if second is not None else None,
-                runner_up_score=round(float(scores[row, second]), 3)
-                if second is not None
-                else None,
-                speech_seconds=round(voice.speech_seconds, 3),
-                decision="identified" if named else "unknown",
-                reason=reason,
-                same_as=same_as.label if same_as else None,
-            )
-        )
+        verdict = _judge(row, voices, voiceprints, scores, assigned, threshold, margin)
+        decided.append(_identity(voice, voiceprints, scores[row], verdict))
     # Who is the same person as somebody unnamed is unnamed, too.
-    named_labels = {identity.label for identity in decided if identity.person_id}
+    named = {identity.label for identity in decided if identity.person_id}
     return [
         _unnamed(identity, f"like {identity.same_as}, who stays unknown")
-        if identity.same_as and identity.same_as not in named_labels
+        if identity.same_as and identity.same_as not in named
         else identity
         for identity in decided
     ]
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """Whether a speaker is the person (a column of the scores) who comes first, and why."""
+
+    person: int | None
+    accepted: bool
+    reason: str
+    same_as: str | None = None
+
+
+def _judge(
+    row: int,
+    voices: list[Voice],
+    voiceprints: list[Voiceprint],
+    scores: np.ndarray,
+    assigned: dict[int, int],
+    threshold: float,
+    margin: float,
+) -> _Verdict:
+    """Decide for one speaker; see `identify`."""
+    voice, own = voices[row], assigned.get(row)
+    if voice.embedding is None:
+        return _Verdict(None, False, f"too little speech: {voice.alone_seconds:.1f} s")
+    order = _nearest_first(scores[row])
+    if not order:
+        return _Verdict(None, False, "nobody is enrolled")
+    nearest, score = order[0], scores[row, order[0]]
+    who = voiceprints[nearest].person_id
+    if score < threshold:
+        return _Verdict(nearest, False, f"below threshold: {who} {score:.2f} < {threshold:.2f}")
+    taken = {person: label for label, person in assigned.items()}
+    if own is None or score > scores[row, own]:
+        other = voices[taken[nearest]]
+        if is_same_voice(voice, other):
+            reason = f"same person as {other.label}: {score:.2f} to {who}"
+            return _Verdict(nearest, True, reason, same_as=other.label)
+        return _Verdict(nearest, False, f"{who} is nearer to {other.label}")
+    who, score = voiceprints[own].person_id, scores[row, own]
+    rival = next((column for column in order if column != own and column not in taken), None)
+    if rival is not None and score - scores[row, rival] < margin:
+        close, near = voiceprints[rival].person_id, scores[row, rival]
+        return _Verdict(own, False, f"too close to {close}: {who} {score:.2f}, {close} {near:.2f}")
+    return _Verdict(own, True, f"above threshold: {score:.2f} >= {threshold:.2f}")
+
+
+def _nearest_first(scores: np.ndarray) -> list[int]:
+    return [int(column) for column in np.argsort(-scores, kind="stable")]
+
+
+def _identity(
+    voice: Voice, voiceprints: list[Voiceprint], scores: np.ndarray, verdict: _Verdict
+) -> Identity:
+    """A verdict as it is kept, with the score of who comes first and of who comes next."""
+    first = verdict.person
+    heard = [] if voice.embedding is None else _nearest_first(scores)
+    second = next((column for column in heard if column != first), None)
+    named = voiceprints[first] if verdict.accepted and first is not None else None
+    return Identity(
+        label=voice.label,
+        person_id=named.person_id if named else None,
+        name=named.name if named else None,
+        score=None if first is None else round(float(scores[first]), 3),
+        runner_up=None if second is None else voiceprints[second].person_id,
+        runner_up_score=None if second is None else round(float(scores[second]), 3),
+        speech_seconds=round(voice.speech_seconds, 3),
+        decision="identified" if named else "unknown",
+        reason=verdict.reason,
+        same_as=verdict.same_as,
+    )
 
 
 def _unnamed(identity: Identity, reason: str) -> Identity:

@@ -79,9 +79,7 @@ def put(
 
 def speech_of(name: str, sample_recording: Path) -> np.ndarray:
     """(num_samples,) float32 at 16 kHz of a speaker of the sample."""
-    waveform = audio.decode(sample_recording)
-    rate = audio.SAMPLE_RATE
-    return np.concatenate([waveform[int(a * rate) : int(b * rate)] for a, b in VOICES[name]])
+    return np.concatenate(audio.cut(audio.decode(sample_recording), VOICES[name]))
 
 
 def add(scribe: Scribe, person: str, file: Path, user: str = USER) -> None:
