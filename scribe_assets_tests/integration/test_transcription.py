@@ -1,0 +1,73 @@
+"""Transcription with the real model."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from scribe_assets.speech import audio
+from scribe_assets.speech.audio import SAMPLE_RATE
+from scribe_assets.speech.models import ModelRegistry
+from scribe_assets.speech.transcription import BLOCK_SECONDS, transcribe
+from scribe_assets_tests.media import shared_data
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
+
+pytestmark = pytest.mark.models
+
+
+@pytest.fixture(scope="module")
+def whisper(tmp_path_factory: pytest.TempPathFactory) -> Iterator["WhisperModel"]:
+    registry = ModelRegistry(cache=tmp_path_factory.mktemp("models"))
+    with registry.transcriber() as model:
+        yield model
+
+
+def test_a_window_is_encoded_once_for_its_language_and_its_text(
+    whisper: "WhisperModel", sample_recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = whisper.encode
+    seen: list[bytes] = []
+
+    def watched(features: np.ndarray) -> Any:
+        seen.append(features.tobytes())
+        return encode(features)
+
+    monkeypatch.setattr(whisper, "encode", watched)
+    said = transcribe(whisper, audio.decode(sample_recording))
+    assert said.language == "en"
+    assert len(seen) == len(set(seen)) > 0
+    assert whisper.encode is watched, "nothing is left behind in the model"
+
+
+def test_many_blocks_give_the_words_of_each(
+    whisper: "WhisperModel", sample_recording: Path
+) -> None:
+    """Times count from the start of the recording, whichever block a word stands in."""
+    speech = audio.decode(sample_recording)
+    pause = np.zeros(int(BLOCK_SECONDS) * SAMPLE_RATE, np.float32)
+    once = transcribe(whisper, speech, language="en")
+    twice = transcribe(whisper, np.concatenate([speech, pause, speech]), language="en")
+    later = (len(speech) + len(pause)) / SAMPLE_RATE
+    words = [word for segment in twice.segments for word in segment.words]
+    first = [word.word.strip() for word in words if word.start < later]
+    second = [word.word.strip() for word in words if word.start >= later]
+    assert first == second
+    expected = [word.word.strip() for segment in once.segments for word in segment.words]
+    assert len(set(first) & set(expected)) > 0.8 * len(set(expected))
+    starts = [word.start for word in words if word.start >= later]
+    assert starts[0] - later == pytest.approx(once.segments[0].start, abs=1.0)
+
+
+def test_each_part_is_transcribed_in_its_language(whisper: "WhisperModel") -> None:
+    data = shared_data()
+    english = audio.decode(data / "conversations" / "interview-2spk.flac")[: 60 * SAMPLE_RATE]
+    french = audio.decode(next(iter(sorted((data / "french").glob("*.mp3")))))
+    said = transcribe(whisper, np.concatenate([english, np.zeros(SAMPLE_RATE, "f4"), french]))
+    border = len(english) / SAMPLE_RATE
+    before = {segment.language for segment in said.segments if segment.end < border}
+    after = {segment.language for segment in said.segments if segment.start > border}
+    assert (before, after) == ({"en"}, {"fr"})
