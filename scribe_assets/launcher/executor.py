@@ -89,13 +89,14 @@ class DeviceExecutor(Executor):
         """Execute a run."""
         run = plan_context.dagster_run
         host = os.environ.pop(HOST_VARIABLE, None)
+        process = str(ProcessIdentity.current())
         if host is None:  # started by somebody else than the launcher, which looks after it, too
-            tags = {PROCESS_TAG: str(ProcessIdentity.current())}
-            plan_context.instance.add_run_tags(run.run_id, tags)
+            plan_context.instance.add_run_tags(run.run_id, {PROCESS_TAG: process})
         yield DagsterEvent.engine_event(
             plan_context,
             f"Executing steps one after the other (process {os.getpid()})",
-            EngineEventData.in_process(os.getpid(), execution_plan.step_keys_to_execute),
+            # Here as well as in the tag, which two daemons that write at once may lose.
+            EngineEventData({PROCESS_TAG: MetadataValue.text(process)}),
         )
         with ExitStack() as cleanup:
             device = None

@@ -391,6 +391,12 @@ def test_the_health_of_a_run_is_that_of_its_process(launching: Launching) -> Non
     health = launching.launcher.check_run_worker_health(launching.run(run_id))
     assert health.status == WorkerStatus.FAILED
     assert str(process.pid) in (health.msg or "")
+
+    # Two daemons that write at once may lose a tag.
+    without = launching.run(run_id).with_tags({})
+    assert process_of(without) is None
+    health = launching.launcher.check_run_worker_health(without)
+    assert health.status == WorkerStatus.FAILED
     assert launching.ends(launching.launch()).status == DagsterRunStatus.SUCCESS
 
 

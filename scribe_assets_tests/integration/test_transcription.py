@@ -1,6 +1,8 @@
 """Transcription with the real model."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,14 +54,21 @@ def test_many_blocks_give_the_words_of_each(
     once = transcribe(whisper, speech, language="en")
     twice = transcribe(whisper, np.concatenate([speech, pause, speech]), language="en")
     later = (len(speech) + len(pause)) / SAMPLE_RATE
+    expected = [word for segment in once.segments for word in segment.words]
     words = [word for segment in twice.segments for word in segment.words]
-    first = [word.word.strip() for word in words if word.start < later]
-    second = [word.word.strip() for word in words if word.start >= later]
-    assert first == second
-    expected = [word.word.strip() for segment in once.segments for word in segment.words]
-    assert len(set(first) & set(expected)) > 0.8 * len(set(expected))
-    starts = [word.start for word in words if word.start >= later]
-    assert starts[0] - later == pytest.approx(once.segments[0].start, abs=1.0)
+    first = [word for word in words if word.start < later]
+    second = [replace(word, start=word.start - later) for word in words if word.start >= later]
+    for part in (first, second):
+        # Blocks begin elsewhere than the recording, by which a word or two may differ.
+        texts = [word.word for word in expected], [word.word for word in part]
+        same = SequenceMatcher(None, texts[0], texts[1], autojunk=False)
+        assert same.ratio() > 0.75
+        away = [
+            abs(expected[one.a + number].start - part[one.b + number].start)
+            for one in same.get_matching_blocks()
+            for number in range(one.size)
+        ]
+        assert np.median(away) < 0.3
 
 
 def test_each_part_is_transcribed_in_its_language(whisper: "WhisperModel") -> None:
