@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -210,15 +210,14 @@ def transcribe(
     blocks = with_margins(blocks, len(waveform), BLOCK_SECONDS)
     if not blocks:
         return Transcription(language, None, [])
-    probability = 1.0
-    main = language or ""
-    language_of: LanguageOf = lambda _: main  # noqa: E731
     removed: Counter[str] = Counter()
     segments: list[TranscriptSegment] = []
     with windows_encoded_once(model):
-        if language is None:
-            main, probability = main_language(model, waveform, blocks)
-            language_of = partial(own_language, model, main)
+        main, probability = (language, 1.0) if language else main_language(model, waveform, blocks)
+
+        def language_of(speech: np.ndarray) -> str:
+            return language or own_language(model, main, speech)
+
         for block, own, heard in decoded(model, waveform, blocks, language_of, hotwords):
             for segment in without_inventions(block, heard, removed):
                 words = _words(segment.words or [], block, spaced=own not in UNSPACED_LANGUAGES)
@@ -295,9 +294,13 @@ def main_language(
     chosen = [
         blocks[number] for number in np.linspace(0, len(blocks) - 1, some).round().astype(int)
     ]
-    speech = (speech_in(waveform[block.start : block.end])[0] for block in chosen)
+    read = (waveform[block.start : block.end] for block in chosen)
     total: Counter[str] = Counter()
-    for likely in in_parallel(model.model.num_workers, partial(likely_languages, model), speech):
+    for likely in in_parallel(
+        model.model.num_workers,
+        lambda samples: likely_languages(model, speech_in(samples)[0]),
+        read,
+    ):
         total.update(likely)
     main, summed = total.most_common(1)[0]
     return main, summed / some
