@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dagster import Array, Field, Noneable, Permissive, StringSource
+from dagster import Array, DagsterInstance, Field, Noneable, Permissive, StringSource
 from dagster._core.errors import DagsterLaunchFailedError
 from dagster._core.events import DagsterEventType
 from dagster._core.launcher.base import (
@@ -139,7 +139,7 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         if run is None or run.is_finished:
             return False
         self._instance.report_run_canceling(run)
-        process = self._process(run)
+        process = process_of(self._instance, run)
         was_there = process is not None and process.is_visible() and process.end(TERMINATE_SECONDS)
         again = self._instance.get_run_by_id(run_id)
         if not was_there and again and not again.is_finished:
@@ -158,7 +158,7 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         is RUNNING: a run of another container, or one of an executor that is not ours.
         """
         self._watch(run)
-        process = self._process(run)
+        process = process_of(self._instance, run)
         if process is None or not process.is_visible() or process.is_alive():
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(
@@ -167,20 +167,6 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
             "know why",
             run_worker_id=str(process),
         )
-
-    def _process(self, run: DagsterRun) -> ProcessIdentity | None:
-        """The process that executes a run. Dagster writes a run's tags and state as one text: where
-        two write at once, a tag is lost, but no event."""
-        if process := process_of(run):
-            return process
-        events = self._instance.get_records_for_run(
-            run.run_id, of_type=DagsterEventType.ENGINE_EVENT
-        ).records
-        for record in events:
-            event = record.event_log_entry.get_dagster_event()
-            if told := event.engine_event_data.metadata.get(PROCESS_TAG):
-                return ProcessIdentity.parse(str(told.value))
-        return None
 
     def dispose(self) -> None:
         """Leave the hosts; they end when nobody else is with them."""
@@ -272,10 +258,20 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
             host.close()
 
 
-def process_of(run: DagsterRun) -> ProcessIdentity | None:
-    """The process that executes a run; None where it has not said so yet."""
-    tag = run.tags.get(PROCESS_TAG)
-    return ProcessIdentity.parse(tag) if tag else None
+def process_of(instance: DagsterInstance, run: DagsterRun) -> ProcessIdentity | None:
+    """The process that executes a run; None where it has not said so yet.
+
+    Dagster writes a run's tags and state as one text: where two write at once a tag is lost, but
+    no event.
+    """
+    if tag := run.tags.get(PROCESS_TAG):
+        return ProcessIdentity.parse(tag)
+    told = instance.get_records_for_run(run.run_id, of_type=DagsterEventType.ENGINE_EVENT)
+    for record in told.records:
+        event = record.event_log_entry.get_dagster_event()
+        if process := event.engine_event_data.metadata.get(PROCESS_TAG):
+            return ProcessIdentity.parse(str(process.value))
+    return None
 
 
 def hosts(home: Path) -> list[dict[str, Any]]:

@@ -225,7 +225,7 @@ def fail_orphans() -> None:
             DagsterRunStatus.CANCELING,
         ]
         for run_ in instance.get_runs(RunsFilter(statuses=lost)):
-            process = process_of(run_)
+            process = process_of(instance, run_)
             if process and process.is_alive():  # a `dagster asset materialize` in a terminal
                 continue
             instance.report_run_failed(run_, "Scribe was stopped while this run was under way")

@@ -24,7 +24,7 @@ from dagster._core.storage.dagster_run import DagsterRun
 from dagster._core.storage.tags import PRIORITY_TAG, RUN_FAILURE_REASON_TAG
 
 from scribe_assets.launcher import GpuRunLauncher
-from scribe_assets.launcher.executor import DEVICE_TAG
+from scribe_assets.launcher.executor import DEVICE_TAG, PROCESS_TAG
 from scribe_assets.launcher.launcher import hosts, process_of, stop_hosts
 from scribe_assets.launcher.processes import ProcessIdentity
 
@@ -256,7 +256,7 @@ def test_a_run_that_is_killed_says_so_and_frees_the_device(launching: Launching,
     launching.until(
         lambda: [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == SLEEPER]
     )
-    process = process_of(launching.run(run_id))
+    process = process_of(launching.instance, launching.run(run_id))
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
     launching.until(lambda: launching.run(run_id).is_finished, seconds=15)
@@ -384,7 +384,7 @@ def test_the_health_of_a_run_is_that_of_its_process(launching: Launching) -> Non
 
     (host,) = hosts(launching.home)
     os.kill(host["pid"], signal.SIGKILL)  # nobody is left to tell of what becomes of the run
-    process = process_of(launching.run(run_id))
+    process = process_of(launching.instance, launching.run(run_id))
     assert process is not None
     launching.until(lambda: not process.is_alive() and not worker.is_running())
     assert launching.run(run_id).status == DagsterRunStatus.STARTED
@@ -394,7 +394,8 @@ def test_the_health_of_a_run_is_that_of_its_process(launching: Launching) -> Non
 
     # Two daemons that write at once may lose a tag.
     without = launching.run(run_id).with_tags({})
-    assert process_of(without) is None
+    assert PROCESS_TAG not in without.tags
+    assert process_of(launching.instance, without) == process
     health = launching.launcher.check_run_worker_health(without)
     assert health.status == WorkerStatus.FAILED
     assert launching.ends(launching.launch()).status == DagsterRunStatus.SUCCESS
