@@ -39,11 +39,13 @@ from benchmarks.peers import (
     stock_pipeline,
     stock_turns,
 )
-from scribe_assets.speech.diarization import Timeline, Turn, diarize
+from scribe_assets.speech.diarization.pipelines import diarize
+from scribe_assets.speech.engine.registry import ModelRegistry
+from scribe_assets.speech.engine.weights import whisper_base
 from scribe_assets.speech.fusion import fuse
-from scribe_assets.speech.identification import embed_speakers
-from scribe_assets.speech.models import ModelRegistry, whisper_base
-from scribe_assets.speech.transcription import transcribe
+from scribe_assets.speech.timeline import Timeline, Turn
+from scribe_assets.speech.transcription.transcribe import transcribe
+from scribe_assets.speech.voices.samples import embed_speakers
 
 DEFAULT = {"crowd-10spk", "interview-2spk", "meeting-3spk", "fleursdumal_010_baudelaire", "sample"}
 """And the meetings."""

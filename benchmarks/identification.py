@@ -28,26 +28,23 @@ import numpy as np
 from benchmarks.data import DATA, RESULTS, machine, reference
 from benchmarks.launcher import stack
 from scribe_assets.artifacts.documents import Profile, Result
+from scribe_assets.errors import MissingObjectError
 from scribe_assets.local.demo import VOICES, sample
 from scribe_assets.partitions import RecordingRef
 from scribe_assets.settings import Settings
-from scribe_assets.speech import audio
-from scribe_assets.speech.audio import SAMPLE_RATE
-from scribe_assets.speech.diarization import Timeline, diarize
-from scribe_assets.speech.embedding import embed
-from scribe_assets.speech.identification import (
-    THRESHOLD,
-    Voiceprint,
-    clean_spans,
-    embed_speakers,
-    identify,
-    voice_sample,
-    voiceprint,
-)
-from scribe_assets.speech.models import ModelRegistry
+from scribe_assets.speech import media
+from scribe_assets.speech.activity import speech_regions
+from scribe_assets.speech.diarization.pipelines import diarize
+from scribe_assets.speech.engine.registry import ModelRegistry
+from scribe_assets.speech.media import SAMPLE_RATE
+from scribe_assets.speech.timeline import Timeline, clean_spans
+from scribe_assets.speech.voices.embedding import embed
+from scribe_assets.speech.voices.identification import THRESHOLD, identify
+from scribe_assets.speech.voices.samples import embed_speakers, voice_sample
+from scribe_assets.speech.voices.voice import Voiceprint, voiceprint
 from scribe_assets.storage.layout import processed_key, profile_key, voice_prefix
 from scribe_assets.storage.recordings import read_document, read_status
-from scribe_assets.storage.s3 import MissingObjectError, S3Storage
+from scribe_assets.storage.s3 import S3Storage
 
 SECONDS = (1, 2, 4, 8)
 MOST = 3
@@ -115,7 +112,7 @@ def bank(model: Any) -> list[Voiceprint]:
     """Everybody enrolled, as the pipeline does it."""
     found = []
     for folder in sorted((DATA / "identity-bank" / "default").iterdir()):
-        samples = [voice_sample(model, audio.decode(f)) for f in sorted(folder.glob("voice/*"))]
+        samples = [voice_sample(model, media.decode(f)) for f in sorted(folder.glob("voice/*"))]
         for one in samples:
             if one.problem:
                 print(f"{folder.name}: {one.problem}", file=sys.stderr)
@@ -128,21 +125,21 @@ def voices() -> dict[str, np.ndarray]:
     """The speech of each speaker alone, without silence; `label` as the bank has it."""
     found: dict[str, np.ndarray] = {}
     for rttm in sorted((DATA / "conversations").glob("*.rttm")):
-        waveform, timeline = audio.decode(rttm.with_suffix(".flac")), reference(rttm)
+        waveform, timeline = media.decode(rttm.with_suffix(".flac")), reference(rttm)
         for label in timeline.speakers:
-            parts = audio.cut(waveform, clean_spans(timeline, label))
+            parts = media.cut(waveform, clean_spans(timeline, label))
             if parts:
                 found[f"{rttm.stem}/{label}"] = np.concatenate(parts)
     for file in sorted((DATA / "voices").glob("*.flac")):
-        waveform = audio.decode(file)
-        regions = [waveform[start:end] for start, end in audio.speech_regions(waveform)]
+        waveform = media.decode(file)
+        regions = [waveform[start:end] for start, end in speech_regions(waveform)]
         found[f"voices/{file.stem}"] = np.concatenate(regions)
     return found
 
 
 def trials(model: Any, people: list[Voiceprint]) -> list[Trial]:
     """Every piece of everybody's speech against the bank."""
-    from scribe_assets.speech.one_pass import one_core_each
+    from scribe_assets.speech.diarization.one_pass import one_core_each
 
     ids = [person.person_id for person in people]
     prints = np.stack([person.embedding for person in people])
@@ -196,7 +193,7 @@ def conversations(registry: ModelRegistry, people: list[Voiceprint]) -> list[dic
     ids = {person.person_id for person in people}
     for rttm in sorted((DATA / "conversations").glob("*.rttm")):
         print(f"\r{rttm.stem} …", end="", file=sys.stderr, flush=True)
-        waveform, expected = audio.decode(rttm.with_suffix(".flac")), reference(rttm)
+        waveform, expected = media.decode(rttm.with_suffix(".flac")), reference(rttm)
         with registry.diarizer() as pipeline:
             timeline = diarize(pipeline, waveform)
         with registry.embedder() as model:
@@ -261,7 +258,7 @@ def reidentification(count: int, home: Path) -> dict[str, Any]:
                     ).replace(f"{USER}/0.wav".encode(), f"{USER}/{number}.wav".encode())
                 storage.write(storage.processed_bucket, processed_key(ref, name), content, "")
             refs.append(ref)
-        speech = audio.cut(audio.decode(sample()), VOICES["Diane"])
+        speech = media.cut(media.decode(sample()), VOICES["Diane"])
         file = home / "diane.wav"
         soundfile.write(file, np.concatenate(speech), SAMPLE_RATE)
         started = time.perf_counter()

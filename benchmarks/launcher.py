@@ -31,11 +31,11 @@ import yaml
 from benchmarks.data import RESULTS, machine
 from scribe_assets.local.demo import sample
 from scribe_assets.settings import Settings
-from scribe_assets.speech import audio
-from scribe_assets.speech.diarization import diarize
-from scribe_assets.speech.identification import embed_speakers
-from scribe_assets.speech.models import ModelRegistry
-from scribe_assets.speech.transcription import transcribe
+from scribe_assets.speech import media
+from scribe_assets.speech.diarization.pipelines import diarize
+from scribe_assets.speech.engine.registry import ModelRegistry
+from scribe_assets.speech.transcription.transcribe import transcribe
+from scribe_assets.speech.voices.samples import embed_speakers
 
 USER = "bench"
 PORTS = {"SCRIBE_UI_PORT": "13500", "SCRIBE_S3_PORT": "19500"}
@@ -44,8 +44,8 @@ LIMIT_SECONDS = 3600.0
 
 def clips(count: int, seconds: float) -> list[np.ndarray]:
     """Different pieces of the sample recording: (num_samples,) float32 at 16 kHz each."""
-    whole = audio.decode(sample())
-    length = int(seconds * audio.SAMPLE_RATE)
+    whole = media.decode(sample())
+    length = int(seconds * media.SAMPLE_RATE)
     starts = np.linspace(0, len(whole) - length, count).astype(int)
     return [whole[start : start + length] for start in starts]
 
@@ -75,9 +75,9 @@ def ways(cache: Path, waveform: np.ndarray, repeats: int) -> dict[str, float]:
         "import sys; from pathlib import Path; from benchmarks.launcher import *; "
         "compute(ModelRegistry(cache=Path(sys.argv[1])), clips(3, float(sys.argv[2]))[1])"
     )
-    seconds = len(waveform) / audio.SAMPLE_RATE
+    seconds = len(waveform) / media.SAMPLE_RATE
     command = [sys.executable, "-c", script, str(cache), str(seconds)]
-    importlib.import_module("scribe_assets.speech.libraries")
+    importlib.import_module("scribe_assets.speech.engine.libraries")
 
     def fresh() -> None:
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
@@ -175,7 +175,7 @@ def through_the_stack(
             for batch in (names[:1], names[1:]):
                 for name in batch:
                     file = home / name
-                    soundfile.write(file, waveforms[names.index(name) - 1], audio.SAMPLE_RATE)
+                    soundfile.write(file, waveforms[names.index(name) - 1], media.SAMPLE_RATE)
                     storage.upload(file, storage.uploads_bucket, f"{USER}/{name}", "audio/wav")
                 wait_for_runs(instance, names.index(batch[-1]) + 1)
             records = instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.SUCCESS]))

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.data import RESULTS, examples, in_own_process, machine, peak_rss_gb
-from scribe_assets.speech.audio import SAMPLE_RATE, AudioFile
-from scribe_assets.speech.diarization import diarize
+from scribe_assets.speech.diarization.pipelines import diarize
+from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.speech.fusion import fuse
-from scribe_assets.speech.identification import embed_speakers
-from scribe_assets.speech.models import ModelRegistry
-from scribe_assets.speech.transcription import transcribe
+from scribe_assets.speech.media import SAMPLE_RATE, AudioFile
+from scribe_assets.speech.transcription.transcribe import transcribe
+from scribe_assets.speech.voices.samples import embed_speakers
 
 
 def generate(hours: float, pause: float, target: Path) -> float:

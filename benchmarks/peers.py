@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from scribe_assets.speech.audio import SAMPLE_RATE
-from scribe_assets.speech.diarization import BATCH_SIZE, Turn
-from scribe_assets.speech.embedding import load_campplus
-from scribe_assets.speech.models import CAMPPLUS, SEGMENTATION
+from scribe_assets.speech.diarization.pipelines import BATCH_SIZE
+from scribe_assets.speech.engine.weights import CAMPPLUS, SEGMENTATION
+from scribe_assets.speech.media import SAMPLE_RATE
+from scribe_assets.speech.timeline import Turn
+from scribe_assets.speech.voices.embedding import load_campplus
 
 STOCK_CLUSTERING = {"method": "centroid", "min_cluster_size": 12, "threshold": 0.7}
 """The best that was found for CAM++ in pyannote's own clustering."""
@@ -29,7 +30,7 @@ def stock_pipeline(select_frames: bool) -> Any:
     from pyannote.audio.pipelines.utils import get_model
     from torch.nn import functional
 
-    from scribe_assets.speech.networks import WeSpeakerEmbedding
+    from scribe_assets.speech.voices.networks import WeSpeakerEmbedding
 
     class WholeWindow(WeSpeakerEmbedding):
         def forward(self, waveforms: Any, weights: Any = None) -> Any:

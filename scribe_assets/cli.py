@@ -27,15 +27,15 @@ from rich.table import Table
 from scribe_assets import __version__
 from scribe_assets.artifacts.documents import Options, Profile, Status
 from scribe_assets.artifacts.formats import FORMATS
-from scribe_assets.errors import PermanentError
+from scribe_assets.errors import (
+    MissingObjectError,
+    PermanentError,
+    StorageUnavailableError,
+    UsageError,
+)
 from scribe_assets.partitions import DEFAULT_USER, RecordingRef
 from scribe_assets.settings import Settings
-from scribe_assets.storage.s3 import (
-    MissingObjectError,
-    S3Object,
-    S3Storage,
-    StorageUnavailableError,
-)
+from scribe_assets.storage.s3 import S3Object, S3Storage
 
 app = typer.Typer(
     help="Recordings in, transcripts with names out. `scribe demo` shows all of it.",
@@ -53,10 +53,6 @@ Key = Annotated[
 POLL_SECONDS = 1.0
 PERSON_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 STATE_STYLES = {"queued": "dim", "running": "cyan", "succeeded": "green", "failed": "red"}
-
-
-class UsageError(PermanentError):
-    """What is asked for on the command line cannot be done; the message says why."""
 
 
 def main() -> None:
@@ -469,8 +465,10 @@ def enroll(
 
 def _check_sample(file: Path) -> None:
     """Refuse a file from which nobody could be recognised."""
-    from scribe_assets.speech.audio import SAMPLE_RATE, MediaError, decode, speech_regions
-    from scribe_assets.speech.identification import MIN_SPEECH_SECONDS
+    from scribe_assets.errors import MediaError
+    from scribe_assets.speech.activity import speech_regions
+    from scribe_assets.speech.media import SAMPLE_RATE, decode
+    from scribe_assets.speech.voices.samples import MIN_SPEECH_SECONDS
 
     try:
         speech = sum(end - start for start, end in speech_regions(decode(file))) / SAMPLE_RATE
@@ -486,9 +484,9 @@ def _cut(storage: S3Storage, ref: RecordingRef, speaker: str, folder: Path) -> P
     import soundfile
 
     from scribe_assets.artifacts.documents import Diarization
-    from scribe_assets.speech import audio
-    from scribe_assets.speech.diarization import Timeline
-    from scribe_assets.speech.identification import MAX_SPEECH_SECONDS, clean_spans, longest
+    from scribe_assets.speech import media
+    from scribe_assets.speech.timeline import Timeline, clean_spans, longest
+    from scribe_assets.speech.voices.samples import MAX_SPEECH_SECONDS
     from scribe_assets.storage.layout import AUDIO, processed_key
     from scribe_assets.storage.recordings import read_document
 
@@ -505,12 +503,12 @@ def _cut(storage: S3Storage, ref: RecordingRef, speaker: str, folder: Path) -> P
     whole = folder / AUDIO
     storage.download(storage.processed_bucket, processed_key(ref, AUDIO), whole)
     spans = sorted(longest(clean_spans(timeline, speaker), MAX_SPEECH_SECONDS))
-    with audio.AudioFile(whole) as waveform:
-        pieces = audio.cut(waveform, spans)
+    with media.AudioFile(whole) as waveform:
+        pieces = media.cut(waveform, spans)
     if not pieces:
         raise UsageError(f"{speaker} never speaks alone in {ref.recording_id}")
     sample = folder / f"{ref.recording_id}-{speaker}.flac"
-    soundfile.write(sample, np.concatenate(pieces), audio.SAMPLE_RATE)
+    soundfile.write(sample, np.concatenate(pieces), media.SAMPLE_RATE)
     return sample
 
 
@@ -561,7 +559,8 @@ def _last_heard(storage: S3Storage, user: str) -> dict[str, datetime]:
     """When the last recording in which each person is named was uploaded."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from scribe_assets.artifacts.documents import DocumentError, Result
+    from scribe_assets.artifacts.documents import Result
+    from scribe_assets.errors import DocumentError
     from scribe_assets.storage.recordings import read_document, recordings_with
 
     def named(ref: RecordingRef) -> tuple[list[str], datetime] | None:
@@ -611,7 +610,7 @@ def reidentify(user: User = DEFAULT_USER) -> None:
 
 
 def _refresh_names(storage: S3Storage, user: str) -> None:
-    from scribe_assets.recognition import refresh_names
+    from scribe_assets.library.naming import refresh_names
 
     changed, problems = set(), {}
     with Progress(TextColumn("names"), BarColumn(), console=log, transient=True) as progress:

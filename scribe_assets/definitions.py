@@ -21,7 +21,7 @@ from scribe_assets.sensors.identity_bank import identity_bank_sensor
 from scribe_assets.sensors.run_outcome import run_outcome_sensor
 from scribe_assets.sensors.uploads import uploads_sensor
 from scribe_assets.settings import Settings
-from scribe_assets.speech.models import ModelRegistry
+from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.storage.io_managers import AudioIOManager, DocumentIOManager
 from scribe_assets.storage.s3 import S3Storage
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from scribe_assets.errors import PermanentError
+from scribe_assets.errors import SettingsError
 
 AWS = "aws"
 """Value of MINIO_ENDPOINT that stands for Amazon's own S3."""
@@ -15,10 +15,6 @@ BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 DEVICE = re.compile(r"auto|(cpu|cuda)(:\d+)?")
 ENDPOINT = re.compile(r"(https?://)?([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:(?P<port>\d{1,5}))?/?")
 CREDENTIAL = re.compile(r"[^\s,\"]*")
-
-
-class SettingsError(PermanentError):
-    """One or more environment variables are wrong; the message has a line for each."""
 
 
 class Settings(BaseSettings):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from scribe_assets.speech.audio import ffmpeg_binary
+from scribe_assets.speech.media import ffmpeg_binary
 
 # Read at import: the tests themselves see no setting of the machine.
 EVAL_DATA = Path(os.environ.get("SCRIBE_EVAL_DATA", Path(__file__).parents[2] / "shared" / "data"))

@@ -17,22 +17,10 @@ from pydantic import (
     model_validator,
 )
 
-from scribe_assets.errors import PermanentError
-from scribe_assets.speech.audio import MediaInfo
-from scribe_assets.speech.diarization import Turn
-from scribe_assets.speech.fusion import SpokenSegment
-from scribe_assets.speech.identification import (
-    Identity,
-    Voice,
-    Voiceprint,
-    VoiceSample,
-    voiceprint,
-)
-from scribe_assets.speech.transcription import TranscriptSegment
-
-
-class DocumentError(PermanentError):
-    """A JSON document is not what it should be; the message says where."""
+from scribe_assets.errors import DocumentError
+from scribe_assets.speech.media import MediaInfo
+from scribe_assets.speech.timeline import SpokenSegment, TranscriptSegment, Turn
+from scribe_assets.speech.voices.voice import Identity, Voice, Voiceprint, VoiceSample, voiceprint
 
 
 class Document(BaseModel):

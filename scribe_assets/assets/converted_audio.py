@@ -10,7 +10,7 @@ from scribe_assets.artifacts.documents import Recording
 from scribe_assets.assets.stage import report, stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.partitions import recordings
-from scribe_assets.speech import audio
+from scribe_assets.speech import media
 from scribe_assets.storage.layout import AUDIO
 from scribe_assets.storage.recordings import (
     ConvertedAudio,
@@ -44,16 +44,16 @@ def converted_audio(
         original = Path(folder) / "upload"
         upload = storage.download(found.bucket, found.key, original)
         report(context, storage, queued_status(to_source(upload), options.job_id))
-        media = audio.probe(original)
+        found_media = media.probe(original)
         flac = Path(folder) / AUDIO
-        conversion = audio.convert(original, flac, running.progress)
+        conversion = media.convert(original, flac, running.progress)
         if conversion.warnings:
             context.log.warning(f"ffmpeg says of {upload.uri}: {conversion.warnings}")
         recording = Recording(
             recording_id=running.ref.recording_id,
             user_id=running.ref.user_id,
             source=to_source(upload),
-            media=media,
+            media=found_media,
             duration=round(conversion.duration, 3),
             options=options,
             warnings=conversion.warnings,
@@ -63,10 +63,10 @@ def converted_audio(
             metadata={
                 "duration": recording.duration,
                 "upload": upload.uri,
-                "container": media.container,
-                "codec": media.audio_codec,
-                "channels": media.channels,
-                "sample_rate": media.sample_rate,
+                "container": found_media.container,
+                "codec": found_media.audio_codec,
+                "channels": found_media.channels,
+                "sample_rate": found_media.sample_rate,
                 "ffmpeg_warnings": conversion.warnings or "none",
                 **running.speed(recording.duration),
             },

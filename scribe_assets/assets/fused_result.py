@@ -6,8 +6,8 @@ from scribe_assets.artifacts.documents import Diarization, Result, SpeakerIdenti
 from scribe_assets.artifacts.formats import md
 from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
+from scribe_assets.library.naming import combine, without_forgotten
 from scribe_assets.partitions import recordings
-from scribe_assets.recognition import combine, without_forgotten
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage
 

@@ -7,9 +7,9 @@ from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.launcher.executor import ON_DEVICE
 from scribe_assets.partitions import recordings
-from scribe_assets.speech.diarization import Timeline
-from scribe_assets.speech.identification import embed_speakers
-from scribe_assets.speech.models import ModelRegistry
+from scribe_assets.speech.engine.registry import ModelRegistry
+from scribe_assets.speech.timeline import Timeline
+from scribe_assets.speech.voices.samples import embed_speakers
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage
 

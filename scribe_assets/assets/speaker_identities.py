@@ -15,10 +15,10 @@ from scribe_assets.artifacts.formats.md import escape
 from scribe_assets.assets.stage import stage
 from scribe_assets.assets.voiceprints import voiceprints
 from scribe_assets.failures import PASSING_FAULTS
+from scribe_assets.library.naming import decide
 from scribe_assets.partitions import recordings
-from scribe_assets.recognition import decide
 from scribe_assets.settings import Settings
-from scribe_assets.speech.models import ModelRegistry
+from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.storage.bank import refresh_voiceprints
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage

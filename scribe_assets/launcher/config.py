@@ -17,7 +17,7 @@ class LauncherConfig(BaseModel):
     worker_idle_seconds: float = Field(600.0, gt=0)
     vram_budget_gb: float | None = Field(None, gt=0)
     preload: list[str] = ["scribe_assets.preload"]
-    worker_preload: list[str] = ["scribe_assets.speech.libraries"]
+    worker_preload: list[str] = ["scribe_assets.speech.engine.libraries"]
     env: dict[str, str] = {}
 
     @field_validator("devices")

@@ -22,7 +22,7 @@ from dagster import (
     executor,
 )
 from dagster._core.definitions.reconstruct import ReconstructableJob
-from dagster._core.errors import DagsterError, DagsterExecutionInterruptedError
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import EngineEventData
 from dagster._core.execution.api import ExecuteRunWithPlanIterable
 from dagster._core.execution.compute_logs import create_compute_log_file_key, redirect_to_file
@@ -42,6 +42,7 @@ from dagster._serdes import deserialize_value, serialize_value
 from dagster._utils import ensure_file, touch_file
 from dagster._utils.interrupts import check_captured_interrupt
 
+from scribe_assets.errors import DeviceWorkerError
 from scribe_assets.launcher.processes import ProcessIdentity
 from scribe_assets.launcher.protocol import Connection, connect, receive, send, wait
 from scribe_assets.launcher.shortcuts import remembered_partitions
@@ -60,10 +61,6 @@ ON_DEVICE = {DEVICE_TAG: "true"}
 
 POLL_SECONDS = 0.2
 EXPLANATION_SECONDS = 10.0
-
-
-class DeviceWorkerError(DagsterError):
-    """The process that executed a step has died, or could not execute it."""
 
 
 @executor(name="device_executor", config_schema={"retries": get_retries_config()})

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scribe_assets.artifacts.documents import Profile
-from scribe_assets.speech import audio
-from scribe_assets.speech.models import package_folder
+from scribe_assets.speech import media
+from scribe_assets.speech.engine.weights import package_folder
 from scribe_assets.storage.layout import profile_key, voice_prefix
 from scribe_assets.storage.s3 import S3Object, S3Storage
 
@@ -31,14 +31,14 @@ def enrol(storage: S3Storage, user: str = USER) -> None:
     """Put both voices into the identity bank."""
     import soundfile
 
-    waveform = audio.decode(sample())
+    waveform = media.decode(sample())
     bucket = storage.identity_bucket
     with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
         for name, turns in VOICES.items():
             person = name.lower()
-            for number, samples in enumerate(audio.cut(waveform, turns), start=1):
+            for number, samples in enumerate(media.cut(waveform, turns), start=1):
                 clip = Path(folder) / f"sample-{number}.wav"
-                soundfile.write(clip, samples, audio.SAMPLE_RATE)
+                soundfile.write(clip, samples, media.SAMPLE_RATE)
                 key = f"{voice_prefix(user, person)}{clip.name}"
                 storage.upload(clip, bucket, key, "audio/wav")
             profile = Profile(name=name, created_at=datetime.now(UTC))

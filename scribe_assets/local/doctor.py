@@ -5,12 +5,13 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scribe_assets.errors import PermanentError
+from scribe_assets.errors import PermanentError, StorageUnavailableError
 from scribe_assets.local import stack
 from scribe_assets.settings import Settings
-from scribe_assets.speech.audio import ffmpeg_binary
-from scribe_assets.speech.models import CAMPPLUS, SEGMENTATION, resolve_device, whisper_base
-from scribe_assets.storage.s3 import EmbeddedServer, S3Storage, StorageUnavailableError
+from scribe_assets.speech.engine.devices import resolve_device
+from scribe_assets.speech.engine.weights import CAMPPLUS, SEGMENTATION, whisper_base
+from scribe_assets.speech.media import ffmpeg_binary
+from scribe_assets.storage.s3 import EmbeddedServer, S3Storage
 
 MIN_FREE_BYTES = 5 * 1024**3
 

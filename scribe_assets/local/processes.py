@@ -13,14 +13,10 @@ from pathlib import Path
 
 import psutil
 
-from scribe_assets.errors import PermanentError
+from scribe_assets.errors import StackError
 
 PR_SET_PDEATHSIG = 1
 GRACE_SECONDS = 15.0
-
-
-class StackError(PermanentError):
-    """A process of the stack did not start or did not go on; the message names it and its log."""
 
 
 @dataclass

@@ -20,11 +20,11 @@ from urllib.error import URLError
 
 import yaml
 
+from scribe_assets.errors import StackError
 from scribe_assets.launcher.launcher import process_of, stop_hosts
 from scribe_assets.local.processes import (
     GRACE_SECONDS,
     Process,
-    StackError,
     executable,
     free_port,
     start,

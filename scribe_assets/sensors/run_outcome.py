@@ -20,10 +20,11 @@ from dagster import (
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 from dagster._utils.error import SerializableErrorInfo
 
-from scribe_assets.artifacts.documents import DocumentError, Result, State, Status
+from scribe_assets.artifacts.documents import Result, State, Status
+from scribe_assets.errors import DocumentError, MissingObjectError
 from scribe_assets.partitions import RecordingRef
 from scribe_assets.storage.recordings import read_document, read_status, write_status
-from scribe_assets.storage.s3 import MissingObjectError, S3Storage
+from scribe_assets.storage.s3 import S3Storage
 
 INTERVAL_SECONDS = 3
 """Less than the daemon's own round of 5 s, so that every round counts."""

@@ -30,7 +30,7 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.definitions.target import ExecutableDefinition
 from pydantic import BaseModel
 
-from scribe_assets.artifacts.documents import DocumentError
+from scribe_assets.errors import DocumentError
 from scribe_assets.partitions import RecordingRef, recordings
 from scribe_assets.storage.layout import is_upload
 from scribe_assets.storage.recordings import (

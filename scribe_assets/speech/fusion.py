@@ -2,43 +2,27 @@
 
 import bisect
 from collections import defaultdict
-from dataclasses import dataclass
 
-from scribe_assets.speech.diarization import Timeline, Turn
-from scribe_assets.speech.transcription import UNSPACED_LANGUAGES, Transcription, Word
+from scribe_assets.speech.timeline import (
+    UNSPACED_LANGUAGES,
+    SpokenSegment,
+    SpokenWord,
+    Timeline,
+    Transcription,
+    Turn,
+    Word,
+    shared,
+)
 
 MAX_PAUSE = 1.0
 """A speaker who is silent for longer, in seconds, begins a new segment."""
 
+
 SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
+
+
 SHORTEST_WORD = 0.01
 """Seconds that a word counts at the least."""
-
-
-@dataclass(frozen=True)
-class SpokenWord:
-    """A word and its speaker; `overlap` where somebody else speaks at the same time.
-
-    `speaker` is None only in a recording in which diarization found no speech at all.
-    """
-
-    start: float
-    end: float
-    word: str
-    probability: float
-    speaker: str | None
-    overlap: bool
-
-
-@dataclass(frozen=True)
-class SpokenSegment:
-    """What one speaker says without a long pause."""
-
-    start: float
-    end: float
-    speaker: str | None
-    text: str
-    words: list[SpokenWord]
 
 
 def fuse(transcription: Transcription, timeline: Timeline) -> list[SpokenSegment]:
@@ -143,8 +127,3 @@ class _Turns:
         return min(
             self.turns, key=lambda turn: max(turn.start - word.end, word.start - turn.end)
         ).speaker
-
-
-def shared(turn: Turn, word: Word) -> float:
-    """Seconds that a turn and a word have in common; negative: how far they are apart."""
-    return min(turn.end, word.end) - max(turn.start, word.start)

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scribe_assets.artifacts.documents import (
-    DocumentError,
     EnrolledPerson,
     EnrolledSample,
     Profile,
     Voiceprints,
     rounded,
 )
-from scribe_assets.speech import audio
-from scribe_assets.speech.audio import MediaError
-from scribe_assets.speech.identification import VoiceSample, voice_sample
+from scribe_assets.errors import DocumentError, MediaError, MissingObjectError
+from scribe_assets.speech import media
+from scribe_assets.speech.voices.samples import voice_sample
+from scribe_assets.speech.voices.voice import VoiceSample
 from scribe_assets.storage.layout import person_prefix, voiceprints_key
-from scribe_assets.storage.s3 import MissingObjectError, S3Object, S3Storage
+from scribe_assets.storage.s3 import S3Object, S3Storage
 
 if TYPE_CHECKING:
     from pyannote.audio import Model
@@ -89,7 +89,7 @@ def fetch_sample(storage: S3Storage, sample: S3Object) -> tuple[np.ndarray, str]
     with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
         file = Path(folder) / "sample"
         found = storage.download(sample.bucket, sample.key, file)
-        return audio.decode(file), found.etag
+        return media.decode(file), found.etag
 
 
 def read_voiceprints(storage: S3Storage, user_id: str) -> Voiceprints | None:

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from scribe_assets.artifacts.documents import (
     Diarization,
     Document,
-    DocumentError,
     Options,
     Recording,
     Result,
@@ -19,8 +18,9 @@ from scribe_assets.artifacts.documents import (
     Status,
 )
 from scribe_assets.artifacts.formats import FORMATS, rttm
+from scribe_assets.errors import DocumentError, MissingObjectError
 from scribe_assets.partitions import RecordingRef
-from scribe_assets.speech import audio
+from scribe_assets.speech import media
 from scribe_assets.storage.layout import (
     AUDIO,
     is_upload,
@@ -28,7 +28,7 @@ from scribe_assets.storage.layout import (
     sidecar_key,
     upload_prefix,
 )
-from scribe_assets.storage.s3 import MissingObjectError, S3Object, S3Storage
+from scribe_assets.storage.s3 import S3Object, S3Storage
 
 D = TypeVar("D", bound=Document)
 
@@ -42,7 +42,7 @@ class ConvertedAudio:
     file: Path | None = None
 
     @contextmanager
-    def open(self) -> Iterator[audio.AudioFile]:
+    def open(self) -> Iterator[media.AudioFile]:
         """The sound, read as it is needed: (num_samples,) float32 at 16 kHz."""
         with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
             file = self.file
@@ -51,7 +51,7 @@ class ConvertedAudio:
                     raise ValueError("audio without a file needs a way to fetch it")
                 file = Path(folder) / AUDIO
                 self.fetch(file)
-            with audio.AudioFile(file) as opened:
+            with media.AudioFile(file) as opened:
                 yield opened
 
 

@@ -24,7 +24,12 @@ from botocore.exceptions import (
 )
 from dagster_aws.s3 import S3Resource
 
-from scribe_assets.errors import PermanentError
+from scribe_assets.errors import (
+    BrokenOffError,
+    MissingObjectError,
+    StorageRefusedError,
+    StorageUnavailableError,
+)
 from scribe_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,22 +46,6 @@ REFUSED = {
 CHUNK = 1 << 20
 TIME_TOLERANCE = timedelta(seconds=5)
 READ_ATTEMPTS = 5
-
-
-class MissingObjectError(PermanentError):
-    """An object that should be there is not."""
-
-
-class StorageRefusedError(PermanentError):
-    """S3 does not accept the credentials, or has no such bucket."""
-
-
-class StorageUnavailableError(Exception):
-    """S3 does not answer, or not well; a later try may succeed."""
-
-
-class BrokenOffError(StorageUnavailableError):
-    """An object came only in part: the connection broke, or the object was just then replaced."""
 
 
 @dataclass(frozen=True)

@@ -26,15 +26,16 @@ from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES
 
 from scribe_assets import definitions
 from scribe_assets.artifacts.documents import Result
+from scribe_assets.errors import MissingObjectError
 from scribe_assets.launcher.launcher import hosts, stop_hosts
 from scribe_assets.local import stack
 from scribe_assets.local.processes import Process, stop
 from scribe_assets.local.s3_server import start_s3_server
 from scribe_assets.partitions import RecordingRef, recordings
 from scribe_assets.settings import Settings
-from scribe_assets.speech import audio
+from scribe_assets.speech import media
 from scribe_assets.storage.recordings import read_document, read_status
-from scribe_assets.storage.s3 import MissingObjectError, S3Storage
+from scribe_assets.storage.s3 import S3Storage
 
 pytestmark = pytest.mark.stack
 
@@ -108,15 +109,15 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 def upload(site: Site, sample: Path, numbers: range) -> list[RecordingRef]:
     """Upload clips of one second."""
-    speech = audio.decode(sample)[audio.SAMPLE_RATE * 7 :]
+    speech = media.decode(sample)[media.SAMPLE_RATE * 7 :]
     refs = []
     for number in numbers:
         start = number * 2000
-        clip = speech[start : start + audio.SAMPLE_RATE]
+        clip = speech[start : start + media.SAMPLE_RATE]
         if number % SPOKEN_EVERY:
             clip = clip * 0
         file = site.home / "clip.wav"
-        soundfile.write(file, clip, audio.SAMPLE_RATE)
+        soundfile.write(file, clip, media.SAMPLE_RATE)
         key = f"stress/{number:02}.wav"
         site.storage.upload(file, site.storage.uploads_bucket, key, "audio/wav")
         refs.append(RecordingRef.from_upload_key(key))

@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 import soundfile
 
-from scribe_assets.speech import audio
+from scribe_assets.errors import MediaError
+from scribe_assets.speech import media
 from scribe_assets_tests.media import make_video, shared_data, silence
 
 
 def convert(source: Path, folder: Path) -> np.ndarray:
     target = folder / "audio.flac"
-    audio.convert(source, target)
+    media.convert(source, target)
     info = soundfile.info(str(target))
     assert (info.samplerate, info.channels, info.format) == (16_000, 1, "FLAC")
-    return audio.load(target)
+    return media.load(target)
 
 
 def test_channels_are_mixed_down(tmp_path: Path) -> None:
@@ -30,7 +31,7 @@ def test_channels_are_mixed_down(tmp_path: Path) -> None:
 
 def test_video_gives_its_audio(tmp_path: Path, sample_recording: Path) -> None:
     video = make_video(tmp_path / "a.mp4", sample_recording)
-    info = audio.probe(video)
+    info = media.probe(video)
     assert info.video_codec == "h264"
     assert info.audio_codec == "aac"
     assert len(convert(video, tmp_path)) == pytest.approx(30 * 16_000, abs=2_000)
@@ -42,7 +43,7 @@ def test_silence_is_audio(tmp_path: Path) -> None:
 
 def test_progress_reaches_the_end(tmp_path: Path, sample_recording: Path) -> None:
     seen: list[float] = []
-    audio.convert(sample_recording, tmp_path / "audio.flac", seen.append)
+    media.convert(sample_recording, tmp_path / "audio.flac", seen.append)
     assert seen == sorted(seen)
     assert seen[-1] == pytest.approx(1, abs=0.05)
 
@@ -77,8 +78,8 @@ def test_a_recording_cut_short_in_its_header(tmp_path: Path, sample_recording: P
 
 def refused(source: Path, folder: Path, why: str) -> None:
     target = folder / "audio.flac"
-    with pytest.raises(audio.MediaError, match=why) as caught:
-        audio.convert(source, target)
+    with pytest.raises(MediaError, match=why) as caught:
+        media.convert(source, target)
     assert not target.exists()
     assert str(folder) not in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -88,21 +89,21 @@ def test_the_binary_is_found_without_a_system_ffmpeg(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    binary = Path(audio.ffmpeg_binary())
+    binary = Path(media.ffmpeg_binary())
     assert os.access(binary, os.X_OK)
 
 
 def test_every_common_format_is_decoded(tmp_path: Path) -> None:
     for file in sorted((shared_data() / "media" / "formats").iterdir()):
-        assert audio.convert(file, tmp_path / "audio.flac").duration > 0, file.name
+        assert media.convert(file, tmp_path / "audio.flac").duration > 0, file.name
 
 
 def test_odd_files_are_decoded_if_there_is_a_sample_in_them(tmp_path: Path) -> None:
     without = set()
     for file in sorted((shared_data() / "media" / "odd").iterdir()):
         try:
-            assert audio.convert(file, tmp_path / "audio.flac").duration > 0, file.name
-        except audio.MediaError as error:
+            assert media.convert(file, tmp_path / "audio.flac").duration > 0, file.name
+        except MediaError as error:
             assert "not one sample" in str(error), file.name
             without.add(file.name)
     # Headers without audio, or cut off before it: ffmpeg reads them and finds nothing to decode.
@@ -118,7 +119,7 @@ def test_odd_files_are_decoded_if_there_is_a_sample_in_them(tmp_path: Path) -> N
 
 def test_everything_that_cannot_be_decoded_is_refused(tmp_path: Path) -> None:
     for file in sorted((shared_data() / "media" / "bad").iterdir()):
-        with pytest.raises(audio.MediaError) as caught:
-            audio.convert(file, tmp_path / "audio.flac")
+        with pytest.raises(MediaError) as caught:
+            media.convert(file, tmp_path / "audio.flac")
         assert str(file) not in str(caught.value)
         assert not (tmp_path / "audio.flac").exists()

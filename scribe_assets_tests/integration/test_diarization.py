@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from scribe_assets.local.demo import VOICES, sample
-from scribe_assets.speech import audio
-from scribe_assets.speech.audio import SAMPLE_RATE, AudioFile
-from scribe_assets.speech.diarization import Timeline, Turn, default_pipeline, diarize, one_pass
-from scribe_assets.speech.embedding import load_campplus
-from scribe_assets.speech.models import CAMPPLUS, SEGMENTATION
+from scribe_assets.speech import media
+from scribe_assets.speech.diarization.pipelines import default_pipeline, diarize, one_pass
+from scribe_assets.speech.engine.weights import CAMPPLUS, SEGMENTATION
+from scribe_assets.speech.media import SAMPLE_RATE, AudioFile
+from scribe_assets.speech.timeline import Timeline, Turn
+from scribe_assets.speech.voices.embedding import load_campplus
 
 if TYPE_CHECKING:
     from pyannote.audio import Pipeline
@@ -27,7 +28,7 @@ def pipeline() -> "Pipeline":
 
 @pytest.fixture(scope="module")
 def waveform() -> np.ndarray:
-    return audio.decode(sample())
+    return media.decode(sample())
 
 
 def error_rate(reference: list[Turn], found: list[Turn]) -> float:
@@ -63,7 +64,7 @@ def test_read_from_a_file_it_is_the_same(
 ) -> None:
     monkeypatch.setenv("PYANNOTE_METRICS_ENABLED", "0")
     file = tmp_path / "audio.flac"
-    audio.convert(sample(), file)
+    media.convert(sample(), file)
     with AudioFile(file) as opened:
         assert diarize(pipeline, opened) == diarize(pipeline, waveform)
 
@@ -95,7 +96,7 @@ def test_a_change_of_voice_without_a_pause_is_noticed(
     pipeline: "Pipeline", waveform: np.ndarray
 ) -> None:
     """The embeddings tell, where segmentation takes two voices for one."""
-    from scribe_assets.speech.stretches import Grid, Stretch
+    from scribe_assets.speech.diarization.stretches import Grid, Stretch
 
     parts = [
         waveform[int(start * SAMPLE_RATE) : int((start + 3) * SAMPLE_RATE)]

@@ -24,8 +24,8 @@ from scribe_assets.local.demo import VOICES
 from scribe_assets.local.demo import enrol as enrol_both
 from scribe_assets.partitions import RecordingRef
 from scribe_assets.settings import Settings
-from scribe_assets.speech import audio
-from scribe_assets.speech.models import ModelRegistry
+from scribe_assets.speech import media
+from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.storage import bank
 from scribe_assets.storage.layout import processed_key, voiceprints_key
 from scribe_assets.storage.recordings import read_document, read_status
@@ -79,7 +79,7 @@ def put(
 
 def speech_of(name: str, sample_recording: Path) -> np.ndarray:
     """(num_samples,) float32 at 16 kHz of a speaker of the sample."""
-    return np.concatenate(audio.cut(audio.decode(sample_recording), VOICES[name]))
+    return np.concatenate(media.cut(media.decode(sample_recording), VOICES[name]))
 
 
 def add(scribe: Scribe, person: str, file: Path, user: str = USER) -> None:
@@ -95,7 +95,7 @@ def write(scribe: Scribe, key: str, text: str) -> None:
 def diane(sample_recording: Path, tmp_path: Path) -> Path:
     """A sample of one voice."""
     file = tmp_path / "diane.wav"
-    soundfile.write(file, speech_of("Diane", sample_recording), audio.SAMPLE_RATE)
+    soundfile.write(file, speech_of("Diane", sample_recording), media.SAMPLE_RATE)
     return file
 
 
@@ -200,7 +200,7 @@ def test_banks(
 
 def with_music(speech: np.ndarray) -> np.ndarray:
     """A chord with its beat, 10 dB below the voice."""
-    seconds = np.arange(len(speech)) / audio.SAMPLE_RATE
+    seconds = np.arange(len(speech)) / media.SAMPLE_RATE
     tones = sum(np.sin(2 * np.pi * pitch * seconds) for pitch in (220.0, 277.2, 329.6, 440.0))
     music = np.asarray(tones) * (0.6 + 0.4 * np.sin(2 * np.pi * 2 * seconds))
     level = np.sqrt(np.mean(speech**2) / np.mean(music**2) / 10)
@@ -219,7 +219,7 @@ def test_samples_of_all_kinds(
     ref = put(f"{USER}/a.wav")
     if kind == "music":
         sample = tmp_path / "music.wav"
-        soundfile.write(sample, with_music(speech_of("Diane", sample_recording)), audio.SAMPLE_RATE)
+        soundfile.write(sample, with_music(speech_of("Diane", sample_recording)), media.SAMPLE_RATE)
     elif kind == "8 kHz":
         sample = encode(diane, tmp_path / "low.wav", ar=8000)
     else:
@@ -238,9 +238,9 @@ def test_bad_samples_are_named_and_cost_nobody_else(
 ) -> None:
     ref = put(f"{USER}/a.wav")
     both = np.concatenate([speech_of(name, sample_recording) for name in VOICES])
-    files = {"both.wav": both, "short.wav": both[: audio.SAMPLE_RATE // 2]}
+    files = {"both.wav": both, "short.wav": both[: media.SAMPLE_RATE // 2]}
     for name, waveform in files.items():
-        soundfile.write(tmp_path / name, waveform, audio.SAMPLE_RATE)
+        soundfile.write(tmp_path / name, waveform, media.SAMPLE_RATE)
     (tmp_path / "text.wav").write_text("not audio")
     for name in (*files, "text.wav"):
         add(scribe, "zoe", tmp_path / name)

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from scribe_assets.errors import PermanentError
-from scribe_assets.speech import audio, models
-from scribe_assets.speech.models import ModelRegistry, Weights, resolve_device, whisper_base
+from scribe_assets.speech import media
+from scribe_assets.speech.engine import registry as models
+from scribe_assets.speech.engine.devices import resolve_device
+from scribe_assets.speech.engine.registry import ModelRegistry
+from scribe_assets.speech.engine.weights import Weights, whisper_base
 
 pytestmark = pytest.mark.models
 
@@ -159,9 +162,9 @@ def test_a_model_that_is_not_there(
 
 def test_voices_are_told_apart(registry: ModelRegistry) -> None:
     from scribe_assets.local.demo import VOICES, sample
-    from scribe_assets.speech.embedding import embed
+    from scribe_assets.speech.voices.embedding import embed
 
-    waveform = audio.decode(sample())
+    waveform = media.decode(sample())
     with registry.embedder() as model:
         (anne_1, anne_2), (ben_1, ben_2) = (
             [embed(model, [waveform[int(a * 16_000) : int(b * 16_000)]]) for a, b in turns]

@@ -5,17 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from scribe_assets.local.processes import stop
-from scribe_assets.local.s3_server import start_s3_server
-from scribe_assets.settings import Settings
-from scribe_assets.storage.s3 import (
+from scribe_assets.errors import (
     BrokenOffError,
-    EmbeddedServer,
     MissingObjectError,
-    S3Storage,
     StorageRefusedError,
     StorageUnavailableError,
 )
+from scribe_assets.local.processes import stop
+from scribe_assets.local.s3_server import start_s3_server
+from scribe_assets.settings import Settings
+from scribe_assets.storage.s3 import EmbeddedServer, S3Storage
 
 KEYS = ["a.wav", "anne/été/réunion du 3.wav", "b c/d+e&f%20g.wav", "x/y/z/" + "long" * 40]
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from scribe_assets.speech import audio
-from scribe_assets.speech.diarization import diarize
-from scribe_assets.speech.identification import embed_speakers
-from scribe_assets.speech.models import ModelRegistry
-from scribe_assets.speech.transcription import transcribe
+from scribe_assets.speech import media
+from scribe_assets.speech.diarization.pipelines import diarize
+from scribe_assets.speech.engine.registry import ModelRegistry
+from scribe_assets.speech.transcription.transcribe import transcribe
+from scribe_assets.speech.voices.samples import embed_speakers
 
 pytestmark = pytest.mark.models
 
@@ -70,7 +70,7 @@ def test_the_peak_stays_under_the_budget(
     import torch
 
     registry = ModelRegistry(cache=tmp_path, device="cuda:0", budget_gb=budget)
-    waveform = audio.decode(sample_recording)
+    waveform = media.decode(sample_recording)
     for _ in range(2):
         with registry.diarizer() as pipeline:
             timeline = diarize(pipeline, waveform)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from scribe_assets.artifacts.documents import Models, Result, Source, Speaker
-from scribe_assets.speech.fusion import SpokenSegment, SpokenWord
+from scribe_assets.speech.timeline import SpokenSegment, SpokenWord
 
 
 def segment(start: float, speaker: str | None, *words: str, step: float = 0.5) -> SpokenSegment:

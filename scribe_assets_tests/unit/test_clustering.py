@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scribe_assets.speech import clustering
-from scribe_assets.speech.clustering import voices
+from scribe_assets.speech.diarization import clustering
+from scribe_assets.speech.diarization.clustering import voices
 
 OPTIONS: dict[str, Any] = {"threshold": 0.5, "min_seconds": 3.0, "long_enough": 1.0}
 

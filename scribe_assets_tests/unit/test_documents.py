@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from scribe_assets.artifacts.documents import DocumentError, Options, Profile
+from scribe_assets.artifacts.documents import Options, Profile
 from scribe_assets.artifacts.schemas import schemas
+from scribe_assets.errors import DocumentError
 from scribe_assets_tests.unit.results import RESULT
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scribe_assets.speech.diarization import Timeline, Turn
 from scribe_assets.speech.fusion import fuse
-from scribe_assets.speech.transcription import Transcription, TranscriptSegment, Word
+from scribe_assets.speech.timeline import Timeline, Transcription, TranscriptSegment, Turn, Word
 
 
 def said(*words: tuple[float, float, str], language: str = "en") -> Transcription:

@@ -2,16 +2,9 @@
 
 import numpy as np
 
-from scribe_assets.speech.diarization import Timeline, Turn
-from scribe_assets.speech.identification import (
-    Identity,
-    Voice,
-    Voiceprint,
-    VoiceSample,
-    clean_spans,
-    identify,
-    voiceprint,
-)
+from scribe_assets.speech.timeline import Timeline, Turn, clean_spans
+from scribe_assets.speech.voices.identification import identify
+from scribe_assets.speech.voices.voice import Identity, Voice, Voiceprint, VoiceSample, voiceprint
 
 
 def unit(*values: float) -> np.ndarray:

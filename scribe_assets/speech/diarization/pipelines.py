@@ -1,58 +1,33 @@
 """Who speaks when, not yet by name: pyannote.audio's speaker diarization
 (https://github.com/pyannote/pyannote-audio)."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from scribe_assets.errors import PermanentError
-from scribe_assets.speech.audio import SAMPLE_RATE, AudioFile, Progress, Waveform
+from scribe_assets.speech.media import SAMPLE_RATE, AudioFile, Progress, Waveform
 
 if TYPE_CHECKING:
     from pyannote.audio import Pipeline
     from pyannote.audio.pipelines import SpeakerDiarization
     from pyannote.core import Annotation
 
-    from scribe_assets.speech.networks import WeSpeakerEmbedding
+    from scribe_assets.speech.voices.networks import WeSpeakerEmbedding
+from scribe_assets.speech.timeline import Timeline, Turn, in_order_of_speech
 
 # See docs/decisions/0003-diarization.md for what was measured.
 CLUSTERING = {"threshold": 0.52, "min_seconds": 3.0, "change": 0.5}
+
+
 SEGMENTATION_STEP = 0.2
 """Share of a window by which the next one is later: 2 s."""
+
+
 BATCH_SIZE = 32
+
 
 # Share of the time a stage of the pipeline takes, for one progress figure.
 STAGES = {"segmentation": (0.0, 0.5), "embeddings": (0.5, 1.0)}
-
-
-@dataclass(frozen=True, order=True)
-class Turn:
-    """One speaker speaks from start to end, in seconds from the start of the recording."""
-
-    start: float
-    end: float
-    speaker: str
-
-    @property
-    def duration(self) -> float:
-        """Seconds."""
-        return self.end - self.start
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """Turns of all speakers, labelled SPEAKER_00, SPEAKER_01, … in order of first speech.
-
-    `turns` may overlap; in `exclusive` one speaker, the dominant one, holds each moment.
-    """
-
-    turns: list[Turn]
-    exclusive: list[Turn]
-
-    @property
-    def speakers(self) -> list[str]:
-        """All labels, in order."""
-        return sorted({turn.speaker for turn in self.turns})
 
 
 def default_pipeline(segmentation: Path, embedding: "WeSpeakerEmbedding") -> "Pipeline":
@@ -65,7 +40,7 @@ def default_pipeline(segmentation: Path, embedding: "WeSpeakerEmbedding") -> "Pi
     from pyannote.audio.core.plda import PLDA
     from pyannote.audio.pipelines.utils import get_model
 
-    from scribe_assets.speech.one_pass import TurnDiarization
+    from scribe_assets.speech.diarization.one_pass import TurnDiarization
 
     pipeline = TurnDiarization(
         segmentation=get_model(str(segmentation)),
@@ -107,7 +82,7 @@ def pretrained_pipeline(name: str, hf_token: str | None) -> "Pipeline":
 
 def one_pass(stock: "SpeakerDiarization") -> "Pipeline":
     """The same pipeline, with its models, clustering and parameters, at a fraction of the work."""
-    from scribe_assets.speech.one_pass import OnePassDiarization
+    from scribe_assets.speech.diarization.one_pass import OnePassDiarization
 
     pipeline = OnePassDiarization(
         segmentation=stock._segmentation.model,
@@ -177,19 +152,3 @@ def _turns(annotation: "Annotation", duration: float) -> list[Turn]:
         for segment, _, label in annotation.itertracks(yield_label=True)
     ]
     return sorted(turn for turn in turns if turn.end > turn.start)
-
-
-def in_order_of_speech(timeline: Timeline) -> Timeline:
-    """Rename the speakers SPEAKER_00, SPEAKER_01, … in the order in which they first speak.
-
-    >>> in_order_of_speech(Timeline([Turn(0, 1, "b"), Turn(1, 2, "a")], [])).turns
-    [Turn(start=0, end=1, speaker='SPEAKER_00'), Turn(start=1, end=2, speaker='SPEAKER_01')]
-    """
-    labels: dict[str, str] = {}
-    for turn in sorted([*timeline.turns, *timeline.exclusive]):
-        labels.setdefault(turn.speaker, f"SPEAKER_{len(labels):02d}")
-
-    def renamed(turns: list[Turn]) -> list[Turn]:
-        return [Turn(turn.start, turn.end, labels[turn.speaker]) for turn in turns]
-
-    return Timeline(renamed(timeline.turns), renamed(timeline.exclusive))

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scribe_assets.errors import PermanentError
-from scribe_assets.speech.audio import SAMPLE_RATE
+from scribe_assets.speech.media import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from pyannote.audio import Model
 
-    from scribe_assets.speech.networks import WeSpeakerEmbedding
+    from scribe_assets.speech.voices.networks import WeSpeakerEmbedding
 
 WINDOW = 10 * SAMPLE_RATE
 """Samples embedded at once: a long turn is a mean of windows, so that memory stays bounded."""
+
 
 MIN_SAMPLES = SAMPLE_RATE // 4
 
@@ -24,7 +25,7 @@ def load_campplus(checkpoint: Path) -> "WeSpeakerEmbedding":
     """3D-Speaker's CAM++ for Chinese and English (192 numbers), in WeSpeaker's network."""
     import torch
 
-    from scribe_assets.speech.networks import WeSpeakerEmbedding, wespeaker_network
+    from scribe_assets.speech.voices.networks import WeSpeakerEmbedding, wespeaker_network
 
     network = wespeaker_network("CAMPPlus", feat_dim=80, embed_dim=192)
     network.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
@@ -40,7 +41,7 @@ def load_wespeaker(folder: Path) -> "WeSpeakerEmbedding":
     import torch
     import yaml
 
-    from scribe_assets.speech.networks import WeSpeakerEmbedding, wespeaker_network
+    from scribe_assets.speech.voices.networks import WeSpeakerEmbedding, wespeaker_network
 
     try:
         config = yaml.safe_load((folder / "config.yaml").read_text())

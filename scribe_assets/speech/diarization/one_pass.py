@@ -4,8 +4,7 @@ pyannote.audio's pipeline embeds every local speaker of every window, so that wi
 each second of speech passes through the embedding network ten times and more. Here the network sees
 each stretch with one speaker once (`scribe_assets.speech.stretches`).
 
-Like `networks`, imported inside functions: it defines subclasses of pyannote's classes.
-"""
+Like `networks`, imported inside functions: it defines subclasses of pyannote's classes."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,10 +23,8 @@ from pyannote.core import Annotation, Segment, SlidingWindow, SlidingWindowFeatu
 from pyannote.pipeline import Pipeline
 from pyannote.pipeline.parameter import Uniform
 
-from scribe_assets.speech.audio import SAMPLE_RATE, AudioFile
-from scribe_assets.speech.clustering import voices
-from scribe_assets.speech.networks import WeSpeakerEmbedding
-from scribe_assets.speech.stretches import (
+from scribe_assets.speech.diarization.clustering import voices
+from scribe_assets.speech.diarization.stretches import (
     Grid,
     Stretch,
     runs,
@@ -36,20 +33,27 @@ from scribe_assets.speech.stretches import (
     strongest,
     votes,
 )
+from scribe_assets.speech.media import SAMPLE_RATE, AudioFile
+from scribe_assets.speech.voices.networks import WeSpeakerEmbedding
 
 LONGEST_SECONDS = 8.0
 """Longer stretches are cut into equal pieces: memory stays bounded."""
 
+
 SHORTEST_SECONDS = 0.3
 """Shorter ones say nothing about a voice."""
+
 
 QUANTUM = 1280
 """Samples to which pieces are shortened, so that several of the same length make a batch."""
 
+
 BLOCK = 128
 """Stretches looked at together."""
 
+
 Hook = Callable[..., None]
+
 
 Batch = tuple[list[Stretch], torch.Tensor]
 

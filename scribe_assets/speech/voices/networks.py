@@ -1,8 +1,7 @@
 """Networks as pyannote.audio models.
 
 The one module that imports torch and pyannote at its top, because it defines subclasses of their
-classes; everybody imports it inside a function.
-"""
+classes; everybody imports it inside a function."""
 
 import importlib
 import importlib.util

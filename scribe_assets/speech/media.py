@@ -4,18 +4,17 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from scribe_assets.errors import PermanentError
+from scribe_assets.errors import MediaError
 
 SAMPLE_RATE = 16_000
 """Samples a second of all audio after conversion; every model here was trained on it."""
 
-TELEPHONE_HZ = (300, 3400)
 
 # Formats that name other files or addresses: an upload must not make ffmpeg open those.
 REFERENCE_FORMATS = {
@@ -30,18 +29,9 @@ REFERENCE_FORMATS = {
     "vapoursynth",
 }
 
-READ_SECONDS = 300.0
-"""So much of a recording is searched for speech at once."""
-
-BLOCK_PAD_MS = 400
-"""What is left of silence around speech, in milliseconds, so that no sound of it is lost."""
 
 Progress = Callable[[float], None]
 """Called with the done fraction, 0 to 1, now and then."""
-
-
-class MediaError(PermanentError):
-    """The file is not usable audio or video; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -250,85 +240,3 @@ def decode(source: Path) -> np.ndarray:
         target = Path(folder) / "audio.flac"
         convert(source, target)
         return load(target)
-
-
-def speech_regions(waveform: np.ndarray) -> list[tuple[int, int]]:
-    """Find speech with Silero VAD (https://github.com/snakers4/silero-vad).
-
-    Args:
-        waveform: (num_samples,) float32 at 16 kHz.
-
-    Returns:
-        (first, past the last) sample of each region, in order.
-    """
-    from faster_whisper.vad import VadOptions, get_speech_timestamps
-
-    options = VadOptions(min_silence_duration_ms=200, speech_pad_ms=50)
-    return [(region["start"], region["end"]) for region in get_speech_timestamps(waveform, options)]
-
-
-def telephone_band(waveform: np.ndarray) -> np.ndarray:
-    """What a telephone lets through: sampled at 8 kHz, 300 to 3400 Hz (Butterworth of order 4).
-
-    Args:
-        waveform: (num_samples,) float32 at 16 kHz.
-
-    Returns:
-        The same voice, (num_samples,) float32 at 16 kHz; a sample longer where that number is odd.
-    """
-    from scipy.signal import butter, resample_poly, sosfilt
-
-    band = butter(4, TELEPHONE_HZ, "band", fs=SAMPLE_RATE // 2, output="sos")
-    heard = resample_poly(sosfilt(band, resample_poly(waveform, 1, 2)), 2, 1)
-    return np.asarray(heard, dtype=np.float32)
-
-
-@dataclass(frozen=True)
-class SpeechBlock:
-    """A stretch of a recording that begins and ends in silence, where it can; in samples.
-
-    `regions` are the (first, past the last) samples of speech in it.
-    """
-
-    start: int
-    end: int
-    regions: tuple[tuple[int, int], ...]
-
-    def distance(self, sample: float) -> float:
-        """How many samples a moment is away from speech; 0 within it."""
-        return min(max(first - sample, sample - last, 0.0) for first, last in self.regions)
-
-
-def speech_blocks(waveform: Waveform, seconds: float) -> Iterator[SpeechBlock]:
-    """Cut a recording at its silences, reading it once, a stretch of `READ_SECONDS` at a time.
-
-    Args:
-        waveform: (num_samples,) float32 at 16 kHz.
-        seconds: a block lasts no longer.
-
-    Returns:
-        Blocks of speech in order, without the silence between them.
-    """
-    from faster_whisper.vad import VadOptions, get_speech_timestamps
-
-    # A region is not cut where somebody only takes a breath, unless it lasts too long.
-    options = VadOptions(
-        max_speech_duration_s=seconds, min_silence_duration_ms=500, speech_pad_ms=BLOCK_PAD_MS
-    )
-    pending: list[tuple[int, int]] = []
-    start = 0
-    while start < len(waveform):
-        stop = min(start + int(READ_SECONDS * SAMPLE_RATE), len(waveform))
-        found = get_speech_timestamps(waveform[start:stop], options)
-        regions = [(start + region["start"], start + region["end"]) for region in found]
-        whole = stop == len(waveform)
-        if not whole and len(regions) > 1 and regions[-1][1] >= stop - SAMPLE_RATE:
-            stop = regions.pop()[0]  # it may go on: it is looked at again with what follows
-        for region in regions:
-            if pending and region[1] - pending[0][0] > seconds * SAMPLE_RATE:
-                yield SpeechBlock(pending[0][0], pending[-1][1], tuple(pending))
-                pending = []
-            pending.append(region)
-        start = stop
-    if pending:
-        yield SpeechBlock(pending[0][0], pending[-1][1], tuple(pending))

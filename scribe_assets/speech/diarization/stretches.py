@@ -3,8 +3,7 @@
 A segmentation model looks at windows of some seconds and says for each frame which of its few local
 speakers are active (https://arxiv.org/abs/2310.13025). Local speakers have no names that hold from
 one window to the next; but within each window it shows where one ends and another begins, and the
-windows vote on that.
-"""
+windows vote on that."""
 
 from dataclasses import dataclass
 from itertools import pairwise

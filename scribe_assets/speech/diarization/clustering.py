@@ -7,6 +7,7 @@ MOST = 6000
 """So many stretches are clustered, the longest; the rest, in recordings of many hours, go to the
 nearest voice. Time and memory grow with its square: about 300 MB."""
 
+
 ROUNDS = 2
 """Of moving every stretch to the nearest voice after clustering (Lloyd's algorithm)."""
 

@@ -1,0 +1,131 @@
+"""TODO"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from scribe_assets.speech.activity import SpeechBlock
+from scribe_assets.speech.media import SAMPLE_RATE, Waveform
+
+if TYPE_CHECKING:
+    import faster_whisper.transcribe
+    from faster_whisper import WhisperModel
+from scribe_assets.speech.transcription.inventions import LOOPING
+
+Item = TypeVar("Item")
+
+
+Result = TypeVar("Result")
+
+
+BEAM_SIZE = 5
+
+
+BLOCK_SECONDS = 58.0
+"""Two of Whisper's windows; more would leave the last core alone for longer."""
+
+
+MARGIN_SECONDS = 0.4
+
+
+NO_REPEAT = 5
+"""Words in a row that may not come again where the model has fallen into a loop."""
+
+
+Decoded = tuple[SpeechBlock, str, "list[faster_whisper.transcribe.Segment]"]
+"""A block, its language, and what was heard in it, in seconds from the block's start."""
+
+
+LanguageOf = Callable[[np.ndarray], str]
+"""Of the speech of a block."""
+
+
+def with_margins(blocks: list[SpeechBlock], num_samples: int, longest: float) -> list[SpeechBlock]:
+    """Blocks with some of the silence around them, by which Whisper hears words at their edges.
+
+    A recording no longer than a block is given whole, so that where its speech begins, which
+    differs by milliseconds from codec to codec, does not move Whisper's window.
+
+    Args:
+        blocks: of a recording.
+        num_samples: of the recording.
+        longest: seconds of a block.
+    """
+    if len(blocks) == 1 and num_samples <= longest * SAMPLE_RATE:
+        return [replace(blocks[0], start=0, end=num_samples)]
+    margin = int(MARGIN_SECONDS * SAMPLE_RATE)
+    ends = [0, *(block.end for block in blocks)][: len(blocks)]
+    starts = [*(block.start for block in blocks), num_samples][1:]
+    return [
+        replace(block, start=max(end, block.start - margin), end=min(start, block.end + margin))
+        for end, block, start in zip(ends, blocks, starts, strict=True)
+    ]
+
+
+def speech_in(samples: np.ndarray) -> tuple[np.ndarray, list[dict[str, int]]]:
+    """The speech of a block without its longer pauses, as Whisper hears it best, and the `start`
+    and `end` samples in the block of the parts that it is put together from.
+
+    Args:
+        samples: (num_samples,) float32 at 16 kHz.
+    """
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    parts = get_speech_timestamps(samples, VadOptions()) or [{"start": 0, "end": len(samples)}]
+    return np.concatenate([samples[part["start"] : part["end"]] for part in parts]), parts
+
+
+def decoded(
+    model: "WhisperModel",
+    waveform: Waveform,
+    blocks: list[SpeechBlock],
+    language_of: LanguageOf,
+    hotwords: str | None,
+) -> Iterator[Decoded]:
+    """Decode blocks, several at a time, each by a worker of the model."""
+    from faster_whisper.transcribe import restore_speech_timestamps
+
+    def decode(block: SpeechBlock, samples: np.ndarray) -> Decoded:
+        speech, parts = speech_in(samples)
+        language = language_of(speech)
+
+        def hear(**options: Any) -> "list[faster_whisper.transcribe.Segment]":
+            found, _ = model.transcribe(
+                speech,
+                language=language,
+                hotwords=hotwords,
+                beam_size=BEAM_SIZE,
+                # No sampling where the model is unsure: the same sound gives the same text.
+                temperature=0.0,
+                word_timestamps=True,
+                # Text carried from window to window is how Whisper falls into loops.
+                condition_on_previous_text=False,
+                **options,
+            )
+            return list(restore_speech_timestamps(found, parts, SAMPLE_RATE))
+
+        heard = hear()
+        if any(segment.compression_ratio > LOOPING for segment in heard):
+            heard = hear(no_repeat_ngram_size=NO_REPEAT)
+        return block, language, heard
+
+    read = ((block, waveform[block.start : block.end]) for block in blocks)
+    return in_parallel(model.model.num_workers, lambda item: decode(*item), read)
+
+
+def in_parallel(
+    workers: int, function: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Result]:
+    """`map` by several threads, which takes an item only when it will soon be needed."""
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[Result]] = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

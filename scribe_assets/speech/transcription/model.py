@@ -1,0 +1,71 @@
+"""TODO"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scribe_assets.errors import PermanentError
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
+
+GPU_WORKERS = 4
+
+
+def find_whisper(name: str, hf_token: str | None) -> Path:
+    """Folder of a Whisper model in CTranslate2 form.
+
+    Args:
+        name: a folder, or a name that faster-whisper knows or finds on the Hugging Face hub.
+        hf_token: for gated models.
+
+    Raises:
+        PermanentError: there is no such model, or it cannot be had.
+    """
+    from faster_whisper import download_model
+
+    try:
+        folder = Path(name).expanduser()
+        if not folder.is_dir():
+            folder = Path(download_model(name, use_auth_token=hf_token))
+        if not (folder / "model.bin").is_file():
+            raise ValueError(f"{folder} holds no model.bin")
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _cannot_be_loaded(name, error) from error
+    return folder
+
+
+def load_whisper(folder: Path, device: str) -> "WhisperModel":
+    """Load a Whisper model in CTranslate2 form.
+
+    Args:
+        folder: see `find_whisper`.
+        device: `cpu`, `cuda` or `cuda:N`.
+
+    Raises:
+        PermanentError: it cannot be loaded.
+    """
+    import torch
+    from faster_whisper import WhisperModel
+
+    kind, _, index = device.partition(":")
+    try:
+        return WhisperModel(
+            str(folder),
+            device=kind,
+            device_index=int(index or 0),
+            # As exact as the weights, at the least memory: 8 bit integers on a CPU, half
+            # precision floats with 8 bit weights on a GPU.
+            compute_type="int8" if kind == "cpu" else "int8_float16",
+            # A core decodes a block of its own: its steps are too small to be shared.
+            cpu_threads=1 if kind == "cpu" else 0,
+            num_workers=torch.get_num_threads() if kind == "cpu" else GPU_WORKERS,
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _cannot_be_loaded(str(folder), error) from error
+
+
+def _cannot_be_loaded(name: str, error: Exception) -> PermanentError:
+    return PermanentError(
+        f"the Whisper model {name!r} cannot be loaded ({error}); set SCRIBE_WHISPER_MODEL to "
+        "'base', another faster-whisper model name or a CTranslate2 folder"
+    )

@@ -1,0 +1,101 @@
+"""Speech to text with word times, by faster-whisper (https://github.com/SYSTRAN/faster-whisper)."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scribe_assets.errors import PermanentError
+from scribe_assets.speech.activity import SpeechBlock, speech_blocks
+from scribe_assets.speech.media import SAMPLE_RATE, Progress, Waveform
+
+if TYPE_CHECKING:
+    import faster_whisper.transcribe
+    from faster_whisper import WhisperModel
+from scribe_assets.speech.timeline import UNSPACED_LANGUAGES, Transcription, TranscriptSegment, Word
+from scribe_assets.speech.transcription.decoding import BLOCK_SECONDS, decoded, with_margins
+from scribe_assets.speech.transcription.inventions import without_inventions
+from scribe_assets.speech.transcription.languages import (
+    main_language,
+    own_language,
+    windows_encoded_once,
+)
+
+
+def transcribe(
+    model: "WhisperModel",
+    waveform: Waveform,
+    language: str | None = None,
+    hotwords: str | None = None,
+    progress: Progress | None = None,
+) -> Transcription:
+    """Transcribe a recording. Only speech, found by voice activity, is shown to the model.
+
+    Blocks of speech are decoded several at a time, on a CPU one on each core.
+    What Whisper is known to invent is removed and counted: words where nobody speaks, sentences and
+    words that it repeats in a loop.
+
+    Args:
+        model: see `load_whisper`.
+        waveform: (num_samples,) float32 at 16 kHz, in memory or in a file.
+        language: ISO 639-1 code, or None to detect it on speech from all parts of the recording;
+            then a block in which another one is clearly spoken is transcribed in that.
+        hotwords: words to expect, such as names.
+        progress: called with the done fraction.
+
+    Raises:
+        PermanentError: the model does not know the language.
+    """
+    if language and language not in model.supported_languages:
+        raise PermanentError(
+            f"the model does not know the language {language!r}; it knows "
+            f"{', '.join(sorted(model.supported_languages))}"
+        )
+    blocks = list(speech_blocks(waveform, BLOCK_SECONDS))
+    blocks = with_margins(blocks, len(waveform), BLOCK_SECONDS)
+    if not blocks:
+        return Transcription(language, None, [])
+    removed: Counter[str] = Counter()
+    segments: list[TranscriptSegment] = []
+    with windows_encoded_once(model):
+        main, probability = (language, 1.0) if language else main_language(model, waveform, blocks)
+
+        def language_of(speech: np.ndarray) -> str:
+            return language or own_language(model, main, speech)
+
+        for block, own, heard in decoded(model, waveform, blocks, language_of, hotwords):
+            for segment in without_inventions(block, heard, removed):
+                words = _words(segment.words or [], block, spaced=own not in UNSPACED_LANGUAGES)
+                if words:
+                    text = "".join(word.word for word in segment.words or []).strip()
+                    segments.append(
+                        TranscriptSegment(words[0].start, words[-1].end, text, words, language=own)
+                    )
+            if progress:
+                progress(min(1.0, block.end / len(waveform)))
+    return Transcription(main, round(probability, 3), segments, dict(removed))
+
+
+def _words(
+    raw: "list[faster_whisper.transcribe.Word]", block: SpeechBlock, spaced: bool
+) -> list[Word]:
+    """Whisper's words with times in the recording, ended within their block.
+
+    Whisper splits at some apostrophes and hyphens ("l" + "'homme"); a piece that does not begin
+    with a space belongs to the word before it, so that words joined by spaces give the text.
+    """
+    words: list[Word] = []
+    for piece in raw:
+        text = piece.word.strip()
+        if not text:
+            continue
+        offset, limit = block.start / SAMPLE_RATE, block.end / SAMPLE_RATE
+        start = round(min(offset + piece.start, limit), 3)
+        end = round(min(offset + max(piece.start, piece.end), limit), 3)
+        probability = round(piece.probability, 3)
+        if spaced and words and not piece.word.startswith(" "):
+            before = words.pop()
+            start, text = before.start, before.word + text
+            probability = min(before.probability, probability)
+        words.append(Word(start, end, text, probability))
+    return words

@@ -1,0 +1,86 @@
+"""TODO"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The decision about one label, with its reason.
+
+    `score` is the cosine similarity to the person named, else to the nearest one enrolled; None
+    where there was nothing to compare. `same_as` is another label that is the same voice.
+    """
+
+    label: str
+    person_id: str | None
+    name: str | None
+    score: float | None
+    runner_up: str | None
+    runner_up_score: float | None
+    speech_seconds: float
+    decision: str
+    reason: str
+    same_as: str | None = None
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A speaker of a recording.
+
+    `embedding` is (dimension,) of length 1, None for too little speech. `speech_seconds` is all
+    the speech, `alone_seconds` the part without overlap.
+    """
+
+    label: str
+    embedding: np.ndarray | None
+    speech_seconds: float
+    alone_seconds: float
+
+
+@dataclass(frozen=True)
+class Voiceprint:
+    """An enrolled person: (dimension,) embedding of length 1."""
+
+    person_id: str
+    name: str
+    embedding: np.ndarray
+
+
+@dataclass(frozen=True)
+class VoiceSample:
+    """What a sample tells of a voice.
+
+    `embedding` is (dimension,) of length 1, None where `problem` says why it is not used.
+    `consistency` is the cosine similarity of the two least similar groups of its pieces, None for
+    a sample too short to have any.
+    """
+
+    embedding: np.ndarray | None
+    speech_seconds: float
+    consistency: float | None = None
+    problem: str | None = None
+
+
+def voiceprint(person_id: str, name: str, samples: Sequence[VoiceSample]) -> Voiceprint | None:
+    """A person's voice: the mean of the samples' embeddings, weighted by their seconds of speech.
+
+    Args:
+        person_id: of the identity bank.
+        name: for people.
+        samples: of the person; those with a problem are left out.
+
+    Returns:
+        None where no sample can be used.
+    """
+    used = [s.embedding * s.speech_seconds for s in samples if s.embedding is not None]
+    if not used:
+        return None
+    mean = np.sum(used, axis=0)
+    return Voiceprint(person_id, name, mean / np.linalg.norm(mean))
