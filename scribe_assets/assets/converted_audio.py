@@ -20,6 +20,7 @@ from scribe_assets.storage.recordings import (
     to_source,
 )
 from scribe_assets.storage.s3 import S3Storage
+from scribe_assets.tags import CONVERSION_PRIORITY, PRIORITY_TAG
 
 
 @asset(
@@ -27,7 +28,7 @@ from scribe_assets.storage.s3 import S3Storage
     deps=["uploads"],
     io_manager_key="audio_io_manager",
     retry_policy=PASSING_FAULTS,
-    op_tags={"dagster/priority": "4"},
+    op_tags={PRIORITY_TAG: CONVERSION_PRIORITY},
     group_name="recording",
     kinds={"ffmpeg", "s3"},
 )

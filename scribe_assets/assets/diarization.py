@@ -5,19 +5,19 @@ from dagster import AssetExecutionContext, MetadataValue, Output, ResourceParam,
 from scribe_assets.artifacts.documents import Diarization
 from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
-from scribe_assets.launcher.executor import ON_DEVICE
 from scribe_assets.partitions import recordings
 from scribe_assets.speech.diarization.pipelines import diarize
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage
+from scribe_assets.tags import DIARIZATION_PRIORITY, ON_DEVICE, PRIORITY_TAG
 
 
 @asset(
     partitions_def=recordings,
     io_manager_key="document_io_manager",
     retry_policy=PASSING_FAULTS,
-    op_tags={**ON_DEVICE, "dagster/priority": "3"},
+    op_tags={**ON_DEVICE, PRIORITY_TAG: DIARIZATION_PRIORITY},
     group_name="recording",
     kinds={"pyannote", "s3"},
 )

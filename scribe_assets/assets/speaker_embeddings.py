@@ -5,20 +5,20 @@ from dagster import AssetExecutionContext, Output, ResourceParam, asset
 from scribe_assets.artifacts.documents import Diarization, SpeakerEmbeddings
 from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
-from scribe_assets.launcher.executor import ON_DEVICE
 from scribe_assets.partitions import recordings
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.speech.timeline import Timeline
 from scribe_assets.speech.voices.samples import embed_speakers
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage
+from scribe_assets.tags import ON_DEVICE, PRIORITY_TAG, VOICES_PRIORITY
 
 
 @asset(
     partitions_def=recordings,
     io_manager_key="document_io_manager",
     retry_policy=PASSING_FAULTS,
-    op_tags={**ON_DEVICE, "dagster/priority": "2"},
+    op_tags={**ON_DEVICE, PRIORITY_TAG: VOICES_PRIORITY},
     group_name="recording",
     kinds={"wespeaker", "s3"},
 )

@@ -22,6 +22,7 @@ from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.storage.bank import refresh_voiceprints
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage
+from scribe_assets.tags import PRIORITY_TAG, VOICES_PRIORITY
 
 
 @asset(
@@ -30,7 +31,7 @@ from scribe_assets.storage.s3 import S3Storage
     deps=[AssetDep(voiceprints, partition_mapping=AllPartitionMapping())],
     io_manager_key="document_io_manager",
     retry_policy=PASSING_FAULTS,
-    op_tags={"dagster/priority": "2"},
+    op_tags={PRIORITY_TAG: VOICES_PRIORITY},
     group_name="recording",
     kinds={"s3"},
 )

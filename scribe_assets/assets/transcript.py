@@ -6,12 +6,12 @@ from scribe_assets.artifacts.documents import Transcript
 from scribe_assets.artifacts.formats.md import escape
 from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
-from scribe_assets.launcher.executor import ON_DEVICE
 from scribe_assets.partitions import recordings
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.speech.transcription.transcribe import transcribe
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage
+from scribe_assets.tags import ON_DEVICE, PRIORITY_TAG, TRANSCRIPTION_PRIORITY
 
 PREVIEW_CHARACTERS = 500
 
@@ -20,7 +20,7 @@ PREVIEW_CHARACTERS = 500
     partitions_def=recordings,
     io_manager_key="document_io_manager",
     retry_policy=PASSING_FAULTS,
-    op_tags={**ON_DEVICE, "dagster/priority": "1"},
+    op_tags={**ON_DEVICE, PRIORITY_TAG: TRANSCRIPTION_PRIORITY},
     group_name="recording",
     kinds={"whisper", "s3"},
 )

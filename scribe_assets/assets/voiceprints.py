@@ -12,7 +12,6 @@ from dagster import (
     ResourceParam,
     asset,
 )
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from scribe_assets.artifacts.documents import Document, Voiceprints
 from scribe_assets.artifacts.formats.md import escape
@@ -26,6 +25,7 @@ from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.storage.bank import refresh_voiceprints
 from scribe_assets.storage.layout import voiceprints_key
 from scribe_assets.storage.s3 import S3Storage
+from scribe_assets.tags import DATA_VERSION_TAG
 
 CHECK = "samples_are_usable"
 MAX_PROBLEMS = 50

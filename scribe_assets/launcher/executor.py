@@ -21,43 +21,43 @@ from dagster import (
     MetadataValue,
     executor,
 )
-from dagster._core.definitions.reconstruct import ReconstructableJob
-from dagster._core.errors import DagsterExecutionInterruptedError
-from dagster._core.events import EngineEventData
-from dagster._core.execution.api import ExecuteRunWithPlanIterable
-from dagster._core.execution.compute_logs import create_compute_log_file_key, redirect_to_file
-from dagster._core.execution.context.system import PlanExecutionContext, PlanOrchestrationContext
-from dagster._core.execution.context_creation_job import PlanExecutionContextManager
-from dagster._core.execution.plan.execute_plan import _trigger_hook, dagster_event_sequence_for_step
-from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
-from dagster._core.execution.plan.plan import ExecutionPlan
-from dagster._core.execution.plan.state import KnownExecutionState
-from dagster._core.execution.plan.step import ExecutionStep
-from dagster._core.execution.retries import RetryMode, get_retries_config
-from dagster._core.executor.base import Executor
-from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeLogManager
-from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
-from dagster._core.storage.tags import PRIORITY_TAG
-from dagster._serdes import deserialize_value, serialize_value
-from dagster._utils import ensure_file, touch_file
-from dagster._utils.interrupts import check_captured_interrupt
 
+from scribe_assets.dagster_internals import (
+    CapturedLogContext,
+    ComputeLogManager,
+    DagsterExecutionInterruptedError,
+    EngineEventData,
+    ExecuteRunWithPlanIterable,
+    ExecutionPlan,
+    ExecutionStep,
+    Executor,
+    InstanceConcurrencyContext,
+    KnownExecutionState,
+    LocalComputeLogManager,
+    PlanExecutionContext,
+    PlanExecutionContextManager,
+    PlanOrchestrationContext,
+    ReconstructableJob,
+    RetryMode,
+    check_captured_interrupt,
+    create_compute_log_file_key,
+    dagster_event_sequence_for_step,
+    deserialize_value,
+    ensure_file,
+    get_retries_config,
+    redirect_to_file,
+    serialize_value,
+    touch_file,
+    trigger_hook,
+)
 from scribe_assets.errors import DeviceWorkerError
 from scribe_assets.launcher.processes import ProcessIdentity
 from scribe_assets.launcher.protocol import Connection, connect, receive, send, wait
 from scribe_assets.launcher.shortcuts import remembered_partitions
-
-DEVICE_TAG = "scribe/device"
-"""Tag of an op that computes on the device. A run gets it too, with the device it was given."""
-
-PROCESS_TAG = "scribe/process"
-"""Tag of a run: the `ProcessIdentity` that executes it."""
+from scribe_assets.tags import DEVICE_TAG, PRIORITY_TAG, PROCESS_TAG
 
 HOST_VARIABLE = "SCRIBE_LAUNCHER_HOST"
 """Environment variable with the file descriptor by which this process talks to its host."""
-
-ON_DEVICE = {DEVICE_TAG: "true"}
-"""For the `op_tags` of such an asset."""
 
 POLL_SECONDS = 0.2
 EXPLANATION_SECONDS = 10.0
@@ -192,7 +192,7 @@ def _steps(
             for event in active.plan_events_iterator(context):
                 step_events.append(event)
                 yield event
-            yield from _trigger_hook(context.for_step(step), step_events)
+            yield from trigger_hook(context.for_step(step), step_events)
 
 
 class HostedDevice:

@@ -28,16 +28,18 @@ from pathlib import Path
 from typing import IO, Any
 
 import psutil
-from dagster import DagsterInstance, DagsterRunStatus
-from dagster._core.definitions.reconstruct import ReconstructableJob
-from dagster._core.events import DagsterEventType
-from dagster._core.execution.api import execute_run_iterator
-from dagster._core.instance.ref import InstanceRef
-from dagster._core.origin import JobPythonOrigin
-from dagster._serdes import deserialize_value, serialize_value
+from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus
 
+from scribe_assets.dagster_internals import (
+    InstanceRef,
+    JobPythonOrigin,
+    ReconstructableJob,
+    deserialize_value,
+    execute_run_iterator,
+    serialize_value,
+)
 from scribe_assets.launcher.config import HostConfig
-from scribe_assets.launcher.executor import HOST_VARIABLE, PROCESS_TAG, priority
+from scribe_assets.launcher.executor import HOST_VARIABLE, priority
 from scribe_assets.launcher.lease import Lease, refuse_here
 from scribe_assets.launcher.processes import (
     LAST_LINES,
@@ -51,6 +53,7 @@ from scribe_assets.launcher.processes import (
 from scribe_assets.launcher.protocol import Connection, Listening, receive, send, wait
 from scribe_assets.launcher.shortcuts import take_shortcuts
 from scribe_assets.settings import Settings
+from scribe_assets.tags import PROCESS_TAG
 
 logger = logging.getLogger("scribe.launcher")
 
@@ -546,9 +549,9 @@ def tell(connection: Connection, **message: Any) -> None:
 
 def reconstructable_job(origin: JobPythonOrigin) -> ReconstructableJob:
     """The job behind an origin."""
-    from dagster._cli.api import recon_job_from_origin
+    from scribe_assets.dagster_internals import reconstructable_job
 
-    return recon_job_from_origin(origin)
+    return reconstructable_job(origin)
 
 
 @contextmanager

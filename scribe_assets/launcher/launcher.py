@@ -11,26 +11,34 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dagster import Array, DagsterInstance, Field, Noneable, Permissive, StringSource
-from dagster._core.errors import DagsterLaunchFailedError
-from dagster._core.events import DagsterEventType
-from dagster._core.launcher.base import (
+from dagster import (
+    Array,
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRun,
+    Field,
+    Noneable,
+    Permissive,
+    StringSource,
+)
+
+from scribe_assets.dagster_internals import (
     CheckRunHealthResult,
+    ConfigurableClass,
+    ConfigurableClassData,
+    DagsterLaunchFailedError,
+    JobPythonOrigin,
     LaunchRunContext,
     RunLauncher,
     WorkerStatus,
+    serialize_value,
 )
-from dagster._core.origin import JobPythonOrigin
-from dagster._core.storage.dagster_run import DagsterRun
-from dagster._serdes import ConfigurableClass, serialize_value
-from dagster._serdes.config_class import ConfigurableClassData
-
 from scribe_assets.launcher.config import HostConfig, LauncherConfig
-from scribe_assets.launcher.executor import PROCESS_TAG
 from scribe_assets.launcher.processes import ProcessIdentity, open_log, tail
 from scribe_assets.launcher.protocol import Connection, connect, receive, send
 from scribe_assets.launcher.shortcuts import take_shortcuts
 from scribe_assets.settings import Settings
+from scribe_assets.tags import PROCESS_TAG
 
 START_SECONDS = 60.0
 TERMINATE_SECONDS = 6.0

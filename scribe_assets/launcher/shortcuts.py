@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from dagster import DagsterInstance
-from dagster._core.storage import sql
-from dagster._core.storage.event_log.sqlite import sqlite_event_log
-from dagster._core.storage.runs.sqlite import sqlite_run_storage
+
+from scribe_assets.dagster_internals import sqlite_event_log, sqlite_run_storage
+from scribe_assets.dagster_internals import storage_sql as sql
 
 MAX_ENGINES = 64
 """There is a database for each run, and a worker serves hundreds."""

@@ -18,19 +18,21 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from dagster import DagsterEvent, DagsterInstance
-from dagster._core.definitions.reconstruct import ReconstructableJob
-from dagster._core.execution.api import create_execution_plan
-from dagster._core.execution.compute_logs import redirect_to_file
-from dagster._core.execution.context_creation_job import PlanExecutionContextManager
-from dagster._core.execution.plan.execute_plan import dagster_event_sequence_for_step
-from dagster._core.execution.plan.state import KnownExecutionState
-from dagster._core.execution.retries import RetryMode
-from dagster._core.instance.ref import InstanceRef
-from dagster._core.storage.dagster_run import DagsterRun
-from dagster._serdes import deserialize_value, serialize_value
-from dagster._utils.error import serializable_error_info_from_exc_info
+from dagster import DagsterEvent, DagsterInstance, DagsterRun
 
+from scribe_assets.dagster_internals import (
+    InstanceRef,
+    KnownExecutionState,
+    PlanExecutionContextManager,
+    ReconstructableJob,
+    RetryMode,
+    create_execution_plan,
+    dagster_event_sequence_for_step,
+    deserialize_value,
+    redirect_to_file,
+    serializable_error_info_from_exc_info,
+    serialize_value,
+)
 from scribe_assets.launcher.lease import Lease
 from scribe_assets.launcher.processes import end_with_parent
 from scribe_assets.launcher.protocol import Connection, Listening, receive, send, wait

@@ -9,6 +9,7 @@ import json
 
 from dagster import (
     AssetObservation,
+    DagsterRunStatus,
     DataVersion,
     DefaultSensorStatus,
     RunRequest,
@@ -19,23 +20,32 @@ from dagster import (
     SkipReason,
     sensor,
 )
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
-from dagster._core.definitions.target import ExecutableDefinition
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from scribe_assets.dagster_internals import ExecutableDefinition
 from scribe_assets.partitions import user_key, users
 from scribe_assets.storage.bank import by_user, version
 from scribe_assets.storage.s3 import S3Storage
+from scribe_assets.tags import (
+    DATA_VERSION_TAG,
+    PARTITION_TAG,
+    PRIORITY_TAG,
+    REFRESH_PEOPLE_PRIORITY,
+    USER_TAG,
+)
 
 INTERVAL_SECONDS = 3
 """Less than the daemon's own round of 5 s, so that every round counts."""
 
+UNFINISHED = [
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
+
 MAX_REQUESTS = 20
 """Users in a tick; the next ones have their turn in the next."""
-
-PRIORITY = "10"
-"""Somebody waits for a name, and it takes seconds."""
 
 
 def identity_bank_sensor(job: ExecutableDefinition) -> SensorDefinition:
@@ -67,7 +77,7 @@ def identity_bank_sensor(job: ExecutableDefinition) -> SensorDefinition:
                     partition_key=user_key(user),
                     # A bank may come back to a version that it had before.
                     run_key=f"{user_key(user)}:{now[user]}:{count}",
-                    tags={"scribe/user": user, "dagster/priority": PRIORITY},
+                    tags={USER_TAG: user, PRIORITY_TAG: REFRESH_PEOPLE_PRIORITY},
                 )
             )
         keys = [str(request.partition_key) for request in requests]
@@ -91,7 +101,5 @@ def identity_bank_sensor(job: ExecutableDefinition) -> SensorDefinition:
 
 def unfinished(context: SensorEvaluationContext, job_name: str) -> set[str]:
     """The partitions for which there are runs that have not ended."""
-    runs = context.instance.get_runs(
-        RunsFilter(job_name=job_name, statuses=list(NOT_FINISHED_STATUSES))
-    )
-    return {run.tags.get(PARTITION_NAME_TAG, "") for run in runs}
+    runs = context.instance.get_runs(RunsFilter(job_name=job_name, statuses=list(UNFINISHED)))
+    return {run.tags.get(PARTITION_TAG, "") for run in runs}

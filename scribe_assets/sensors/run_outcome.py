@@ -17,14 +17,14 @@ from dagster import (
     SkipReason,
     sensor,
 )
-from dagster._core.storage.tags import PARTITION_NAME_TAG
-from dagster._utils.error import SerializableErrorInfo
 
 from scribe_assets.artifacts.documents import Result, State, Status
+from scribe_assets.dagster_internals import SerializableErrorInfo
 from scribe_assets.errors import DocumentError, MissingObjectError
 from scribe_assets.partitions import RecordingRef
 from scribe_assets.storage.recordings import read_document, read_status, write_status
 from scribe_assets.storage.s3 import S3Storage
+from scribe_assets.tags import ETAG_TAG, PARTITION_TAG, WILL_RETRY_TAG
 
 INTERVAL_SECONDS = 3
 """Less than the daemon's own round of 5 s, so that every round counts."""
@@ -33,8 +33,6 @@ OVERLAP = timedelta(minutes=1)
 """A run's end is looked at again for so long; times of two processes are not in order."""
 
 MAX_RUNS = 200
-WILL_RETRY_TAG = "dagster/will_retry"
-ETAG_TAG = "scribe/etag"
 EPOCH = datetime.fromtimestamp(0, UTC)
 ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 
@@ -105,7 +103,7 @@ def has_result(storage: S3Storage, status: Status) -> bool:
 def settle(instance: DagsterInstance, storage: S3Storage, run: DagsterRun) -> bool:
     """Write a run's outcome where it concerns the recording's status, and say whether it did."""
     try:
-        ref = RecordingRef.from_partition_key(run.tags.get(PARTITION_NAME_TAG, ""))
+        ref = RecordingRef.from_partition_key(run.tags.get(PARTITION_TAG, ""))
     except ValueError:  # a run of something else, such as a user's voiceprints
         return False
     status = read_status(storage, ref)

@@ -26,10 +26,9 @@ from dagster import (
     SkipReason,
     sensor,
 )
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
-from dagster._core.definitions.target import ExecutableDefinition
 from pydantic import BaseModel
 
+from scribe_assets.dagster_internals import ExecutableDefinition
 from scribe_assets.errors import DocumentError
 from scribe_assets.partitions import RecordingRef, recordings
 from scribe_assets.storage.layout import is_upload
@@ -42,6 +41,7 @@ from scribe_assets.storage.recordings import (
     write_status,
 )
 from scribe_assets.storage.s3 import TIME_TOLERANCE, S3Object, S3Storage
+from scribe_assets.tags import DATA_VERSION_TAG, ETAG_TAG, JOB_ID_TAG, UPLOAD_TAG, USER_TAG
 
 INTERVAL_SECONDS = 3
 """Less than the daemon's own round of 5 s, so that every round counts."""
@@ -107,9 +107,9 @@ def run_request(storage: S3Storage, upload: S3Object) -> RunRequest:
     # Seen before where the sensor was reset: its run is not started again, nor is it queued.
     if status is None or not is_of(upload, status.source):
         write_status(storage, queued_status(to_source(upload), job_id))
-    tags = {"scribe/user": ref.user_id, "scribe/upload": upload.key, "scribe/etag": upload.etag}
+    tags = {USER_TAG: ref.user_id, UPLOAD_TAG: upload.key, ETAG_TAG: upload.etag}
     if job_id:
-        tags["scribe/job_id"] = job_id
+        tags[JOB_ID_TAG] = job_id
     return RunRequest(
         partition_key=ref.partition_key,
         run_key=f"{ref.partition_key}:{upload.etag}:{upload.last_modified:%Y%m%dT%H%M%S}",

@@ -24,15 +24,16 @@ from dagster._core.storage.dagster_run import DagsterRun
 from dagster._core.storage.tags import PRIORITY_TAG, RUN_FAILURE_REASON_TAG
 
 from scribe_assets.launcher import GpuRunLauncher
-from scribe_assets.launcher.executor import DEVICE_TAG, PROCESS_TAG
 from scribe_assets.launcher.launcher import hosts, process_of, stop_hosts
 from scribe_assets.launcher.processes import ProcessIdentity
+from scribe_assets.tags import DEVICE_TAG, PROCESS_TAG
 
 LOCATION = """
 import os, time
 from pathlib import Path
 from dagster import Config, Definitions, job, op
-from scribe_assets.launcher.executor import ON_DEVICE, device_executor
+from scribe_assets.launcher.executor import device_executor
+from scribe_assets.tags import ON_DEVICE
 from scribe_assets.launcher.lease import Lease
 
 class Seconds(Config):

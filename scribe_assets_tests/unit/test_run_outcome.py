@@ -7,7 +7,8 @@ from dagster import DagsterRun, DagsterRunStatus
 from dagster._utils.error import SerializableErrorInfo
 
 from scribe_assets.artifacts.documents import State, Status
-from scribe_assets.sensors.run_outcome import ETAG_TAG, concerns, sentence
+from scribe_assets.sensors.run_outcome import concerns, sentence
+from scribe_assets.tags import ETAG_TAG
 from scribe_assets_tests.unit.results import RESULT
 
 

@@ -1,0 +1,52 @@
+"""The tags that Scribe puts on steps and runs, and the priorities, with their reasons.
+
+Tags are how a run tells people, the queue and the launcher what it is about. Nothing here imports
+Dagster: the names that begin with `dagster/` are Dagster's own, and documented by it.
+"""
+
+PARTITION_TAG = "dagster/partition"
+"""Of a run: the key of its partition."""
+
+PRIORITY_TAG = "dagster/priority"
+"""Of a run or a step: a whole number; the higher comes first."""
+
+MAX_RETRIES_TAG = "dagster/max_retries"
+"""Of a run: how often it is tried again in all, instead of `run_retries.max_retries`."""
+
+WILL_RETRY_TAG = "dagster/will_retry"
+"""Of a failed run: whether the daemon tries it again; written after the failure itself."""
+
+DATA_VERSION_TAG = "dagster/data_version"
+"""Of a materialization or an observation: what stands for the content."""
+
+DEVICE_TAG = "scribe/device"
+"""Of a step: it computes on the device. Of a run: the device that it was given."""
+
+ON_DEVICE = {DEVICE_TAG: "true"}
+"""For the `op_tags` of an asset whose step computes on the device."""
+
+PROCESS_TAG = "scribe/process"
+"""Of a run: the `ProcessIdentity` that executes it."""
+
+USER_TAG = "scribe/user"
+UPLOAD_TAG = "scribe/upload"
+ETAG_TAG = "scribe/etag"
+JOB_ID_TAG = "scribe/job_id"
+"""Of a run of a recording: whose it is, the key and the ETag of the upload, and the client's own
+word for the job."""
+
+REFRESH_PEOPLE_PRIORITY = "10"
+"""Of a run that renames speakers: somebody waits for the name, and it takes seconds."""
+
+CONVERSION_PRIORITY = "4"
+"""Of a step within its run: conversion comes first, as everything else needs its result."""
+
+DIARIZATION_PRIORITY = "3"
+"""Before transcription: two more stages need its result, transcription's is needed by none but the
+last one."""
+
+VOICES_PRIORITY = "2"
+"""Embedding and naming speakers: short, and done while the device is still held."""
+
+TRANSCRIPTION_PRIORITY = "1"
+"""Last of the stages on the device, as it takes longest and only the result waits for it."""
