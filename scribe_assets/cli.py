@@ -322,22 +322,24 @@ def status(
 
 def _print_devices(user: str) -> None:
     """What each device is doing, and who waits for one, in order."""
-    from scribe_assets.launcher.launcher import hosts
+    from scribe_assets.launcher.hosts import host_statuses
 
-    for host in hosts(Settings.load().home):
+    for host in host_statuses(Settings.load().home):
         out.print()
-        for device in host["devices"]:
-            doing = device["doing"]
-            if device["partition"] is not None:
-                doing = f"works for {_recording(device['partition'], user)}"
-            worker = f" (worker {device['worker']})" if device["worker"] else ""
-            out.print(f"{device['device']} {doing}{worker}", markup=False)
-        held = {device["run"] for device in host["devices"]}
-        others = [run for run in host["runs"] if run["run"] not in held]
+        if host.state != "serving":
+            out.print(f"a host is {host.state} (process {host.pid})")
+        for device in host.devices:
+            doing = device.doing
+            if device.partition is not None:
+                doing = f"works for {_recording(device.partition, user)}"
+            worker = f" (worker {device.worker})" if device.worker else ""
+            out.print(f"{device.device} {doing}{worker}", markup=False)
+        held = {device.run_id for device in host.devices}
+        others = [run for run in host.runs if run.run_id not in held]
         for number, run in enumerate(others, start=1):
-            doing = "waits for a device" if run["waits"] else "converts or fuses"
+            doing = "waits for a device" if run.waits_for_device else "converts or fuses"
             out.print(
-                f"  {number}. {_recording(run['partition'], user)} {doing} (process {run['pid']})",
+                f"  {number}. {_recording(run.partition, user)} {doing} (process {run.pid})",
                 markup=False,
             )
 

@@ -30,6 +30,7 @@ from dagster._core.execution.api import (
 from dagster._core.execution.compute_logs import create_compute_log_file_key, redirect_to_file
 from dagster._core.execution.context.system import PlanExecutionContext, PlanOrchestrationContext
 from dagster._core.execution.context_creation_job import PlanExecutionContextManager
+from dagster._core.execution.plan.active import ActiveExecution
 from dagster._core.execution.plan.execute_plan import (
     _trigger_hook as trigger_hook,
 )
@@ -71,6 +72,7 @@ from dagster._utils.error import SerializableErrorInfo, serializable_error_info_
 from dagster._utils.interrupts import check_captured_interrupt
 
 __all__ = [
+    "ActiveExecution",
     "CapturedLogContext",
     "CheckRunHealthResult",
     "ComputeLogManager",

@@ -28,6 +28,9 @@ ON_DEVICE = {DEVICE_TAG: "true"}
 PROCESS_TAG = "scribe/process"
 """Of a run: the `ProcessIdentity` that executes it."""
 
+LOST_TAG = "scribe/lost"
+"""Of a run: how often it, or the run that it repeats, went down with Scribe or the machine."""
+
 USER_TAG = "scribe/user"
 UPLOAD_TAG = "scribe/upload"
 ETAG_TAG = "scribe/etag"

@@ -38,6 +38,8 @@ class HostConfig(BaseModel):
         instance: Dagster's instance, serialized.
         origin: code of the location whose runs it executes, serialized.
         config: of the launcher.
+        lock_descriptor: file descriptor of `lock_file`, which is locked already.
+        listening_descriptor: file descriptor of a socket that listens at `address` already.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,11 +49,18 @@ class HostConfig(BaseModel):
     instance: str
     origin: str
     config: LauncherConfig
+    lock_descriptor: int = -1
+    listening_descriptor: int = -1
 
     @property
     def folder(self) -> Path:
         """Where the hosts of a SCRIBE_HOME have their sockets and locks."""
         return self.home / "launcher"
+
+    @property
+    def lock_file(self) -> Path:
+        """Locked by the one host of this name for as long as it lives."""
+        return self.folder / f"{self.name}.lock"
 
     @property
     def address(self) -> Path:

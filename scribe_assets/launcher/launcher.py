@@ -1,26 +1,13 @@
-"""The run launcher: from Dagster's queue to the host that executes runs."""
+"""The run launcher, as Dagster's daemon and webserver see it: it hands runs to a host."""
 
 import hashlib
 import json
-import os
-import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from dagster import (
-    Array,
-    DagsterEventType,
-    DagsterInstance,
-    DagsterRun,
-    Field,
-    Noneable,
-    Permissive,
-    StringSource,
-)
+from dagster import Array, DagsterRun, Field, Noneable, Permissive, StringSource
 
 from scribe_assets.dagster_internals import (
     CheckRunHealthResult,
@@ -33,14 +20,16 @@ from scribe_assets.dagster_internals import (
     WorkerStatus,
     serialize_value,
 )
+from scribe_assets.launcher import liveness
 from scribe_assets.launcher.config import HostConfig, LauncherConfig
-from scribe_assets.launcher.processes import ProcessIdentity, open_log, tail
-from scribe_assets.launcher.protocol import Connection, connect, receive, send
+from scribe_assets.launcher.connections import Connection, ask, connect, send, wait
+from scribe_assets.launcher.host_lock import host_of
+from scribe_assets.launcher.hosts import START_SECONDS, HostStartError, Starter, environment
+from scribe_assets.launcher.messages import Launch, Launched, Message, Refused, Stale, Watch
+from scribe_assets.launcher.processes import tail
 from scribe_assets.launcher.shortcuts import take_shortcuts
 from scribe_assets.settings import Settings
-from scribe_assets.tags import PROCESS_TAG
 
-START_SECONDS = 60.0
 TERMINATE_SECONDS = 6.0
 ATTEMPTS = 3
 
@@ -81,9 +70,10 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         take_shortcuts()  # in the daemon and the webserver, too, which create runs
         self._config = config
         self._inst_data = inst_data
-        self._hosts: dict[str, Connection] = {}
-        self._retired: list[Connection] = []
-        """Hosts with code of yesterday; they see their runs to the end as long as we are here."""
+        self._presence: dict[str, Connection] = {}
+        """By the name of a host: the connection by which it knows that somebody is there."""
+        self._others: list[Connection] = []
+        """The same for hosts with outdated code, which see their last runs to the end."""
         self._lock = threading.Lock()
 
     @property
@@ -115,31 +105,80 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
     def launch_run(self, context: LaunchRunContext) -> None:
         """Hand a run to the host, which is started where there is none.
 
+        This waits for a host that is starting, however slow the machine is, and holds no lock
+        meanwhile: several launches may wait for the same one.
+
         Raises:
             DagsterLaunchFailedError: the host does not start, or refuses.
         """
-        run = context.dagster_run
+        run_id = context.dagster_run.run_id
         origin = context.job_code_origin
         if origin is None:
-            raise DagsterLaunchFailedError(f"run {run.run_id} does not say what code it runs")
-        with self._lock:
-            for _ in range(ATTEMPTS):
-                host = self._host(origin)
-                try:
-                    send(host, launch=run.run_id)
-                    answer = receive(host)
-                except (EOFError, ConnectionError):  # it ended; another one takes its place
-                    self._drop(host)
-                    continue
-                if "stale" in answer:
-                    self._drop(host, retire=True)
-                    continue
-                if "error" in answer:
-                    raise DagsterLaunchFailedError(answer["error"])
+            raise DagsterLaunchFailedError(f"run {run_id} does not say what code it runs")
+        starter = self._starter(origin)
+        for _ in range(ATTEMPTS):
+            answer = self._ask_host(starter, Launch(run_id))
+            if isinstance(answer, Launched):
                 return
+            if isinstance(answer, Refused):
+                raise DagsterLaunchFailedError(answer.why)
+            # It has ended, or its code is outdated: another one takes its place.
         raise DagsterLaunchFailedError(
-            f"the host of the runs ended {ATTEMPTS} times; see {self._log}"
+            f"the host of the runs ended {ATTEMPTS} times:\n{tail(starter.log)}"
         )
+
+    def _ask_host(self, starter: Starter, question: Message) -> Message | None:
+        """The answer of a host; None where it has ended just then.
+
+        Raises:
+            DagsterLaunchFailedError: it does not start, or does not answer.
+        """
+        try:
+            host, is_new = starter.connection()
+        except HostStartError as error:
+            raise DagsterLaunchFailedError(str(error)) from error
+        try:
+            answer = ask(host, question, START_SECONDS)
+            send(host, Watch())
+        except (EOFError, ConnectionError) as error:
+            host.close()
+            if is_new:  # it could not load the definitions; the next one could not either
+                raise DagsterLaunchFailedError(
+                    f"the host of the runs does not start:\n{tail(starter.log)}"
+                ) from error
+            return None
+        except TimeoutError as error:
+            host.close()
+            if stuck := host_of(starter.config.lock_file):
+                stuck.end(TERMINATE_SECONDS)
+            raise DagsterLaunchFailedError(
+                f"the host of the runs has not answered for {START_SECONDS / 60:.0f} minutes, "
+                f"and was ended:\n{tail(starter.log)}"
+            ) from error
+        self._stay_with(starter.config.name, host, is_retired=isinstance(answer, Stale))
+        return answer
+
+    def _stay_with(self, name: str, host: Connection, is_retired: bool = False) -> None:
+        """Keep a connection to a host open: it ends when no launcher has been there for a while.
+
+        Args:
+            name: of the host.
+            host: a connection over which `Watch` was sent.
+            is_retired: it has outdated code, and only sees its runs to the end.
+        """
+        with self._lock:
+            self._others = [other for other in self._others if not _has_ended(other)]
+            before = self._presence.pop(name, None)
+            if before and not _has_ended(before) and not is_retired:
+                self._presence[name] = before
+                host.close()
+                return
+            if before:
+                self._others.append(before)
+            if is_retired:
+                self._others.append(host)
+            else:
+                self._presence[name] = host
 
     def terminate(self, run_id: str) -> bool:
         """End a run: asked first, killed after some seconds. Its device is free at once."""
@@ -147,7 +186,7 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         if run is None or run.is_finished:
             return False
         self._instance.report_run_canceling(run)
-        process = process_of(self._instance, run)
+        process = liveness.process_of(self._instance, run)
         was_there = process is not None and process.is_visible() and process.end(TERMINATE_SECONDS)
         again = self._instance.get_run_by_id(run_id)
         if not was_there and again and not again.is_finished:
@@ -165,139 +204,59 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         Run monitoring takes all but RUNNING and SUCCESS for dead, so what cannot be seen from here
         is RUNNING: a run of another container, or one of an executor that is not ours.
         """
-        self._watch(run)
-        process = process_of(self._instance, run)
-        if process is None or not process.is_visible() or process.is_alive():
+        if run.job_code_origin:  # after a restart of the daemon its host would end, being alone
+            self._watch(self._starter(run.job_code_origin).config)
+        if liveness.is_alive(self._instance, Settings.load().home, run) is not False:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
+        process = liveness.process_of(self._instance, run)
+        name = f"process {process.pid}" if process else "the process"
         return CheckRunHealthResult(
             WorkerStatus.FAILED,
-            f"process {process.pid}, which executed the run, is gone, and so is the one that would "
-            "know why",
+            f"{name}, which executed the run, is gone, and so is the one that would know why",
             run_worker_id=str(process),
         )
 
+    def _watch(self, config: HostConfig) -> None:
+        """Stay with a host that runs, if there is one."""
+        with self._lock:
+            known = self._presence.get(config.name)
+            if known and not _has_ended(known):
+                return
+        try:
+            host = connect(config.address)
+            send(host, Watch())
+        except OSError:  # there is none, and no run of it
+            return
+        self._stay_with(config.name, host)
+
     def dispose(self) -> None:
         """Leave the hosts; they end when nobody else is with them."""
-        for host in (*self._hosts.values(), *self._retired):
-            host.close()
-        self._hosts.clear()
-        self._retired.clear()
-
-    @property
-    def _log(self) -> Path:
-        return Settings.load().home / "logs" / "launcher.log"
-
-    def _watch(self, run: DagsterRun) -> None:
-        """Be with the host of a run: after a restart of the daemon it would end for lack of one."""
-        if run.job_code_origin is None:
-            return
-        config = self._host_config(run.job_code_origin)
         with self._lock:
-            if config.name in self._hosts:
-                return
-            try:
-                host = connect(config.address)
-                send(host, watch=True)
-            except OSError:  # there is none, and no run of it
-                return
-            self._hosts[config.name] = host
+            for connection in (*self._presence.values(), *self._others):
+                connection.close()
+            self._presence.clear()
+            self._others.clear()
 
-    def _host(self, origin: JobPythonOrigin) -> Connection:
-        """The host for a code location."""
-        config = self._host_config(origin)
-        if config.name in self._hosts:
-            return self._hosts[config.name]
-        deadline = time.monotonic() + START_SECONDS
-        process: subprocess.Popen[bytes] | None = None
-        while time.monotonic() < deadline:
-            try:
-                self._hosts[config.name] = connect(config.address)
-            except OSError:
-                if process is None or process.poll() is not None:
-                    if process and process.returncode:
-                        break
-                    process = self._start(origin, config)
-                time.sleep(0.1)
-            else:
-                return self._hosts[config.name]
-        raise DagsterLaunchFailedError(f"the host of the runs does not start:\n{tail(self._log)}")
-
-    def _start(self, origin: JobPythonOrigin, config: HostConfig) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, **self._config.env, "SCRIBE_HOME": str(config.home)}
-        if self._config.vram_budget_gb is not None:
-            environment["SCRIBE_VRAM_BUDGET_GB"] = str(self._config.vram_budget_gb)
-        with open_log(self._log) as log:
-            process = subprocess.Popen(  # noqa: S603
-                [
-                    origin.repository_origin.executable_path or sys.executable,
-                    *("-m", "scribe_assets.launcher.host"),
-                ],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                # A Ctrl-C in the terminal is for the daemon, which ends in order.
-                start_new_session=True,
-            )
-        # By a pipe: the instance may hold the password of a database, which `ps` must not show.
-        assert process.stdin is not None  # noqa: S101 - it is a pipe
-        process.stdin.write(config.model_dump_json().encode())
-        process.stdin.close()
-        return process
-
-    def _host_config(self, origin: JobPythonOrigin) -> HostConfig:
+    def _starter(self, origin: JobPythonOrigin) -> Starter:
+        """How the host for a code location is started."""
         home = Settings.load().home
         instance = serialize_value(self._instance.get_ref())
         code = serialize_value(origin.repository_origin)
         identity = json.dumps([instance, code, self._config.model_dump()])
-        return HostConfig(
+        config = HostConfig(
             home=home,
             name=hashlib.sha256(identity.encode()).hexdigest()[:12],
             instance=instance,
             origin=serialize_value(origin),
-            config=self._config.model_dump(),
+            config=self._config,
+        )
+        return Starter(
+            config,
+            origin.repository_origin.executable_path or sys.executable,
+            environment(home, self._config.env, self._config.vram_budget_gb),
         )
 
-    def _drop(self, host: Connection, retire: bool = False) -> None:
-        self._hosts = {name: known for name, known in self._hosts.items() if known is not host}
-        if retire:
-            self._retired.append(host)
-        else:
-            host.close()
 
-
-def process_of(instance: DagsterInstance, run: DagsterRun) -> ProcessIdentity | None:
-    """The process that executes a run; None where it has not said so yet.
-
-    Dagster writes a run's tags and state as one text: where two write at once a tag is lost, but
-    no event.
-    """
-    if tag := run.tags.get(PROCESS_TAG):
-        return ProcessIdentity.parse(tag)
-    told = instance.get_records_for_run(run.run_id, of_type=DagsterEventType.ENGINE_EVENT)
-    for record in told.records:
-        event = record.event_log_entry.get_dagster_event()
-        if process := event.engine_event_data.metadata.get(PROCESS_TAG):
-            return ProcessIdentity.parse(str(process.value))
-    return None
-
-
-def hosts(home: Path) -> list[dict[str, Any]]:
-    """What the hosts of a SCRIBE_HOME are doing; see `Host.status`."""
-    answers = []
-    for address in sorted((home / "launcher").glob("*.sock")):
-        try:
-            with connect(address) as host:
-                send(host, status=True)
-                answers.append(receive(host))
-        except (OSError, EOFError):  # the socket of a worker, or of a host that was killed
-            continue
-    return answers
-
-
-def stop_hosts(home: Path, seconds: float = 15.0) -> None:
-    """End the hosts of a SCRIBE_HOME with all that they started."""
-    known = [ProcessIdentity.of(host["pid"]) for host in hosts(home)]
-    for process in known:
-        if process:
-            process.end(seconds)
+def _has_ended(host: Connection) -> bool:
+    """Whether a host has closed a connection on which it never says anything."""
+    return bool(wait([host], 0))

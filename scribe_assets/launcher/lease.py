@@ -30,8 +30,18 @@ MAX_LOG_BYTES = 1 << 20
 _refused: list[str] = []
 """Why this process must not hold a device, if so."""
 
-_held: dict[Path, tuple[int, IO[str]]] = {}
-"""The locks of this process, with its number: a forked child has the table, and not the locks."""
+_held: dict[Path, IO[str]] = {}
+"""The locks of this process, by their file."""
+
+
+def _let_go_in_child() -> None:
+    """A forked process shares its parent's locks, and would keep them when the parent has ended."""
+    for lock in _held.values():
+        lock.close()
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 def refuse_here(why: str) -> None:
@@ -75,8 +85,7 @@ class Lease:
         if _refused:
             raise PermanentError(_refused[0])
         path = self._file("lock")
-        pid, _ = _held.get(path, (0, None))
-        if pid == os.getpid():
+        if path in _held:
             return
         lock = path.open("a+")
         with self._file("next").open("a+") as place:
@@ -86,7 +95,7 @@ class Lease:
                 logger.warning("waiting for %s, which %s has", self.device, self.holder())
                 fcntl.flock(place, fcntl.LOCK_EX)
                 fcntl.flock(lock, fcntl.LOCK_EX)
-        _held[path] = (os.getpid(), lock)
+        _held[path] = lock
         lock.truncate(0)
         lock.write(json.dumps({"pid": os.getpid(), "since": datetime.now(UTC).isoformat()}))
         lock.flush()
@@ -111,10 +120,10 @@ class Lease:
             except BlockingIOError:
                 lock.seek(0)
                 try:
-                    told = json.loads(lock.read())
+                    holder = json.loads(lock.read())
                 except ValueError:  # it is just being written
                     return "another process"
-                return f"process {told['pid']}"
+                return f"process {holder['pid']}"
         return None
 
     @contextmanager

@@ -13,9 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 from dagster import DagsterEvent, DagsterInstance, DagsterRun
@@ -33,21 +31,28 @@ from scribe_assets.dagster_internals import (
     serializable_error_info_from_exc_info,
     serialize_value,
 )
+from scribe_assets.launcher.connections import Connection, Listening, expect, receive, send, wait
 from scribe_assets.launcher.lease import Lease
+from scribe_assets.launcher.messages import (
+    Broken,
+    Done,
+    ExecuteStep,
+    Limits,
+    MayIGo,
+    OpenRun,
+    Ready,
+    RunLeft,
+    StartWorker,
+    StepEvent,
+)
 from scribe_assets.launcher.processes import end_with_parent
-from scribe_assets.launcher.protocol import Connection, Listening, receive, send, wait
 from scribe_assets.launcher.shortcuts import remembered_partitions, take_shortcuts
 
 POLL_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
-class Limits:
-    """When a worker makes room for a fresh one."""
-
-    runs: int
-    growth_bytes: int
-    idle_seconds: float
+OPENING_SECONDS = 60.0
+"""Who connects is a run that was given this worker, and sends its request at once."""
 
 
 def main() -> None:
@@ -55,19 +60,19 @@ def main() -> None:
     take_shortcuts()
     faulthandler.enable()  # a segmentation fault says where, in the worker's log
     host = Connection(int(sys.argv[1]))
-    start = receive(host)
-    end_with_parent(start["parent"], signal.SIGKILL)
-    instance_ref = deserialize_value(start["instance"], InstanceRef)
-    lease = Lease(Path(start["home"]), start["device"])
+    start = expect(StartWorker, receive(host))
+    end_with_parent(start.parent, signal.SIGKILL)
+    instance_ref = deserialize_value(start.instance, InstanceRef)
+    lease = Lease(Path(start.home), start.device)
     with DagsterInstance.from_ref(instance_ref) as instance:
         # Everything that takes time and no device, while another process may still have it.
-        deserialize_value(start["job"], ReconstructableJob).get_definition()
-        for module in start["preload"]:
+        deserialize_value(start.job, ReconstructableJob).get_definition()
+        for module in start.preload:
             importlib.import_module(module)
         lease.hold()
-        listening = Listening(Path(start["address"]))
-        send(host, ready=str(listening.address))
-        serve(host, listening, instance, lease, Limits(**start["limits"]))
+        listening = Listening(Path(start.address))
+        send(host, Ready())
+        serve(host, listening, instance, lease, start.limits)
         listening.close()
 
 
@@ -76,7 +81,7 @@ def serve(
 ) -> None:
     """Take one run after the other, until the host agrees that this worker may go."""
     process = psutil.Process()
-    at_first = 0
+    memory_at_first = 0
     memory = 0
     served = 0
     last = time.monotonic()
@@ -90,56 +95,58 @@ def serve(
                 serve_run(run, instance)
             served += 1
             memory = process.memory_info().rss
-            at_first = at_first or memory
+            memory_at_first = memory_at_first or memory
             last = time.monotonic()
             asked_to_go = False
-        worn_out = served >= limits.runs or (served and memory - at_first > limits.growth_bytes)
+        grown = bool(served) and memory - memory_at_first > limits.growth_bytes
         idle = time.monotonic() - last > limits.idle_seconds
-        if not asked_to_go and (worn_out or idle or lease.is_wanted):
+        if not asked_to_go and (served >= limits.runs or grown or idle or lease.is_wanted):
             # Not without a word: the host may just then have promised this worker to a run.
-            send(host, go=True, served=served)
+            send(host, MayIGo(served))
             asked_to_go = True
         elif listening.socket in ready:
-            send(host, free=True, served=served)
+            send(host, RunLeft(served))
 
 
 def serve_run(run: Connection, instance: DagsterInstance) -> None:
     """Execute the steps that a run hands over, until it leaves."""
     try:
-        opening = receive(run)
+        if not wait([run], OPENING_SECONDS):
+            return
+        opening = expect(OpenRun, receive(run))
         with ExitStack() as cleanup:
-            for name, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
-                if path := opening[name]:
+            for path, stream in ((opening.stdout, sys.stdout), (opening.stderr, sys.stderr)):
+                if path:
                     cleanup.enter_context(redirect_to_file(stream, path))
             try:
                 execute = cleanup.enter_context(open_plan(instance, opening))
-                send(run, done=True)
+                send(run, Done())
                 while True:
-                    for event in execute(receive(run)):
-                        send(run, event=serialize_value(event))
-                    send(run, done=True)
+                    for event in execute(expect(ExecuteStep, receive(run))):
+                        send(run, StepEvent(serialize_value(event)))
+                    send(run, Done())
             except (EOFError, ConnectionError):
                 raise
             except Exception:  # noqa: BLE001 - a step that fails has an event for it; this is a fault of the machinery, and fails the run
-                send(run, error=serializable_error_info_from_exc_info(sys.exc_info()).to_string())
+                error = serializable_error_info_from_exc_info(sys.exc_info())
+                send(run, Broken(error.to_string()))
     except (EOFError, ConnectionError):  # the run has left, or has been ended
         return
 
 
 @contextmanager
 def open_plan(
-    instance: DagsterInstance, opening: dict[str, Any]
-) -> Iterator[Callable[[dict[str, Any]], Iterator[DagsterEvent]]]:
+    instance: DagsterInstance, opening: OpenRun
+) -> Iterator[Callable[[ExecuteStep], Iterator[DagsterEvent]]]:
     """Prepare for the steps of a run; gives what executes one, and yields its events, which are
     stored already."""
-    job = deserialize_value(opening["job"], ReconstructableJob)
-    run = deserialize_value(opening["run"], DagsterRun)
-    known_state = deserialize_value(opening["known_state"], KnownExecutionState)
+    job = deserialize_value(opening.job, ReconstructableJob)
+    run = deserialize_value(opening.run, DagsterRun)
     plan = create_execution_plan(
         job,
         run_config=run.run_config,
-        step_keys_to_execute=opening["steps"],
-        known_state=known_state,
+        step_keys_to_execute=opening.steps,
+        known_state=deserialize_value(opening.known_state, KnownExecutionState),
         repository_load_data=job.repository.repository_load_data,
     )
     manager = PlanExecutionContextManager(
@@ -148,12 +155,12 @@ def open_plan(
         run_config=run.run_config,
         dagster_run=run,
         instance=instance,
-        retry_mode=RetryMode(opening["retries"]),
+        retry_mode=RetryMode(opening.retries),
     )
 
-    def execute(request: dict[str, Any]) -> Iterator[DagsterEvent]:
-        step = plan.get_executable_step_by_key(request["step"])
-        state = deserialize_value(request["known_state"], KnownExecutionState)
+    def execute(request: ExecuteStep) -> Iterator[DagsterEvent]:
+        step = plan.get_executable_step_by_key(request.step)
+        state = deserialize_value(request.known_state, KnownExecutionState)
         yield from dagster_event_sequence_for_step(manager.get_context().for_step(step, state))
 
     for event in manager.prepare_context():

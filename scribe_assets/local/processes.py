@@ -1,7 +1,7 @@
 """Child processes that end with their parent, however that ends."""
 
-import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,9 +14,10 @@ from pathlib import Path
 import psutil
 
 from scribe_assets.errors import StackError
+from scribe_assets.launcher.processes import end_with_parent, open_log, tail
 
-PR_SET_PDEATHSIG = 1
 GRACE_SECONDS = 15.0
+SHOWN_LINES = 15
 
 
 @dataclass
@@ -27,12 +28,17 @@ class Process:
     popen: subprocess.Popen[bytes]
     log: Path
 
+    @property
+    def last_lines(self) -> str:
+        """The end of the log."""
+        return tail(self.log, SHOWN_LINES)
+
     def check(self) -> None:
         """Raise `StackError` if it has ended."""
         code = self.popen.poll()
         if code is not None:
             raise StackError(
-                f"{self.name} ended with exit code {code}; the end of {self.log}:\n{tail(self.log)}"
+                f"{self.name} ended with exit code {code}; the end of {self.log}:\n{self.last_lines}"
             )
 
 
@@ -48,15 +54,7 @@ def start(
         environment: added to this process's own.
     """
     parent = os.getpid()
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def die_with_parent() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it died in between
-            os._exit(1)
-
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    with open_log(log) as output:
         popen = subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL,
@@ -64,7 +62,7 @@ def start(
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=lambda: end_with_parent(parent, signal.SIGTERM),
         )
     return Process(name, popen, log)
 
@@ -135,15 +133,9 @@ def wait_for_port(process: Process, port: int, seconds: float) -> None:
         if time.monotonic() > deadline:
             raise StackError(
                 f"{process.name} does not answer on port {port} after {seconds:.0f} s; "
-                f"the end of {process.log}:\n{tail(process.log)}"
+                f"the end of {process.log}:\n{process.last_lines}"
             )
         time.sleep(0.1)
-
-
-def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a log."""
-    text = log.read_text(errors="replace") if log.exists() else ""
-    return "\n".join(text.splitlines()[-lines:])
 
 
 def executable(name: str) -> str:
@@ -152,8 +144,6 @@ def executable(name: str) -> str:
     Raises:
         StackError: it is in neither.
     """
-    import shutil
-
     beside = Path(sys.executable).with_name(name)
     found = str(beside) if beside.exists() else shutil.which(name)
     if found is None:

@@ -21,7 +21,9 @@ from urllib.error import URLError
 import yaml
 
 from scribe_assets.errors import StackError
-from scribe_assets.launcher.launcher import process_of, stop_hosts
+from scribe_assets.launcher import liveness
+from scribe_assets.launcher.hosts import stop_hosts
+from scribe_assets.launcher.interruptions import report_lost
 from scribe_assets.local.processes import (
     GRACE_SECONDS,
     Process,
@@ -29,22 +31,29 @@ from scribe_assets.local.processes import (
     free_port,
     start,
     stop,
-    tail,
     wait_for_port,
 )
 from scribe_assets.local.s3_server import start_s3_server
 from scribe_assets.settings import AWS, Settings
 from scribe_assets.storage.s3 import S3Storage
 
-START_SECONDS = 120.0
+START_SECONDS = 1800.0
+"""A part starts within ten seconds, and took minutes beside other programs. One that has ended is
+noticed at once; this is only for one that hangs."""
+
+FAILED_TICKS = 5
+"""So often in a row the uploads sensor may fail at first: a tick may time out on a busy machine."""
+
 LOCATION = "scribe"
 DAEMON = "the daemon"
 
 # The state of our sensors as the daemon sees it: a tick means that uploads are being watched.
 TICKS_QUERY = """
-query Ticks($selector: SensorSelector!) {
+query Ticks($selector: SensorSelector!, $limit: Int!) {
   sensorOrError(sensorSelector: $selector) {
-    ... on Sensor { sensorState { ticks(limit: 1) { status timestamp error { message } } } }
+    ... on Sensor {
+      sensorState { ticks(limit: $limit) { status timestamp error { message } } }
+    }
   }
 }
 """
@@ -143,7 +152,7 @@ def _start_all(settings: Settings, processes: list[Process], cleanup: ExitStack)
     else:
         s3_url = settings.endpoint_url or f"https://s3.amazonaws.com ({AWS})"
     S3Storage.from_settings(settings).ensure_buckets()
-    fail_orphans()
+    fail_orphans(home)
 
     sockets = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="scribe-", dir="/tmp")))
     code_socket = sockets / "code.sock"
@@ -213,7 +222,7 @@ def _stop_all(processes: list[Process], home: Path) -> None:
     stop(processes)
 
 
-def fail_orphans() -> None:
+def fail_orphans(home: Path) -> None:
     """End the runs of a stack that is no more: Dagster would take them for running for ever, and
     start nothing else. They are tried again."""
     from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
@@ -225,10 +234,10 @@ def fail_orphans() -> None:
             DagsterRunStatus.CANCELING,
         ]
         for run_ in instance.get_runs(RunsFilter(statuses=lost)):
-            process = process_of(instance, run_)
-            if process and process.is_alive():  # a `dagster asset materialize` in a terminal
-                continue
-            instance.report_run_failed(run_, "Scribe was stopped while this run was under way")
+            # Alive is a `dagster asset materialize` in a terminal, or in another container.
+            if not liveness.is_alive(instance, home, run_):
+                liveness.forget(home, run_.run_id)
+                report_lost(instance, run_)
 
 
 def _packaged(name: str) -> Path:
@@ -247,7 +256,7 @@ def wait_for_socket(process: Process, path: Path) -> None:
                 return
         process.check()
         if time.monotonic() > deadline:
-            raise StackError(f"{process.name} does not start:\n{tail(process.log)}")
+            raise StackError(f"{process.name} does not start:\n{process.last_lines}")
         time.sleep(0.1)
 
 
@@ -258,15 +267,18 @@ def _wait_for_tick(stack: Stack, since: float) -> None:
         "repositoryLocationName": LOCATION,
         "sensorName": "uploads_sensor",
     }
+    variables = {"selector": selector, "limit": FAILED_TICKS}
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         stack.check()
-        answer = graphql(stack.running.ui_url, TICKS_QUERY, {"selector": selector})
+        answer = graphql(
+            stack.running.ui_url, TICKS_QUERY, {"selector": selector, "limit": FAILED_TICKS}
+        )
         found = answer.get("sensorOrError", {}).get("sensorState", {}).get("ticks", [])
         ticks = [tick for tick in found if tick["timestamp"] >= since]
         if ticks and ticks[0]["status"] in ("SKIPPED", "SUCCESS"):
             return
-        if ticks and ticks[0]["status"] == "FAILURE":
+        if len(ticks) == FAILED_TICKS and all(tick["status"] == "FAILURE" for tick in ticks):
             raise StackError(f"the uploads sensor fails: {ticks[0]['error']['message']}")
         time.sleep(0.3)
     raise StackError(f"the uploads are not watched after {START_SECONDS:.0f} s; see the logs")

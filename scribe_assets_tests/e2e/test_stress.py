@@ -27,7 +27,7 @@ from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES
 from scribe_assets import definitions
 from scribe_assets.artifacts.documents import Result
 from scribe_assets.errors import MissingObjectError
-from scribe_assets.launcher.launcher import hosts, stop_hosts
+from scribe_assets.launcher.hosts import host_statuses, stop_hosts
 from scribe_assets.local import stack
 from scribe_assets.local.processes import Process, stop
 from scribe_assets.local.s3_server import start_s3_server
@@ -73,10 +73,11 @@ class Site:
 
     def victims(self) -> dict[str, list[int]]:
         """Processes that may be killed now, by kind."""
+        hosts = host_statuses(self.home)
         found = {
-            "worker": [d["worker"] for host in hosts(self.home) for d in host["devices"]],
-            "run": [run["pid"] for host in hosts(self.home) for run in host["runs"]],
-            "host": [host["pid"] for host in hosts(self.home)],
+            "worker": [d.worker for host in hosts for d in host.devices],
+            "run": [run.pid for host in hosts for run in host.runs],
+            "host": [host.pid for host in hosts],
         }
         found |= {name: [process.popen.pid] for name, process in self.processes.items()}
         return {kind: [pid for pid in pids if pid] for kind, pids in found.items()}
@@ -229,5 +230,5 @@ def told(site: Site, instance: DagsterInstance, waiting: list[RecordingRef]) -> 
     runs = instance.get_runs(RunsFilter(statuses=OPEN))
     lines = [f"{run.run_id} {run.status} {run.tags.get('dagster/partition')}" for run in runs]
     lines += [f"{ref.partition_key}: {read_status(site.storage, ref)}" for ref in waiting]
-    lines += [str(hosts(site.home))]
+    lines += [str(host_statuses(site.home))]
     return "\n".join(lines)

@@ -24,7 +24,8 @@ from dagster._core.storage.dagster_run import DagsterRun
 from dagster._core.storage.tags import PRIORITY_TAG, RUN_FAILURE_REASON_TAG
 
 from scribe_assets.launcher import GpuRunLauncher
-from scribe_assets.launcher.launcher import hosts, process_of, stop_hosts
+from scribe_assets.launcher.hosts import host_statuses, stop_hosts
+from scribe_assets.launcher.liveness import process_of
 from scribe_assets.launcher.processes import ProcessIdentity
 from scribe_assets.tags import DEVICE_TAG, PROCESS_TAG
 
@@ -113,17 +114,19 @@ class Launching:
         while not condition():
             if time.monotonic() > deadline:
                 log = self.home / "logs" / "launcher.log"
-                pytest.fail(f"not within {seconds:.0f} s: {hosts(self.home)}\n{log.read_text()}")
+                pytest.fail(
+                    f"not within {seconds:.0f} s: {host_statuses(self.home)}\n{log.read_text()}"
+                )
             time.sleep(0.05)
 
     def computing(self, run_id: str, device: str = "cpu") -> psutil.Process:
         """Wait until a run computes on a device, and say which process does it."""
 
         def worker() -> int | None:
-            for host in hosts(self.home):
-                for found in host["devices"]:
-                    if (found["device"], found["run"]) == (device, run_id):
-                        return int(found["worker"])
+            for host in host_statuses(self.home):
+                for found in host.devices:
+                    if (found.device, found.run_id) == (device, run_id):
+                        return found.worker
             return None
 
         self.until(worker)
@@ -184,7 +187,7 @@ def launching(
     with DagsterInstance.from_config(str(tmp_path)) as instance:
         repository = ReconstructableRepository.for_file(str(tmp_path / "location.py"), "defs")
         yield Launching(home, instance, repository.get_reconstructable_job("sleep"))
-        left = [psutil.Process(host["pid"]) for host in hosts(home)]
+        left = [psutil.Process(host.pid) for host in host_statuses(home)]
         family = [*left, *(child for one in left for child in one.children(recursive=True))]
         stop_hosts(home)
     # The host removes its temporary files last.
@@ -369,7 +372,7 @@ def test_two_launchers_share_a_host_and_start_a_run_once(launching: Launching) -
     run_id = launching.launch(compute=1.0)
     with DagsterInstance.from_ref(launching.instance.get_ref()) as again:
         again.run_launcher.launch_run(LaunchRunContext(launching.run(run_id), None))
-        assert len(hosts(launching.home)) == 1
+        assert len(host_statuses(launching.home)) == 1
         launching.ends(run_id)
         again.run_launcher.launch_run(LaunchRunContext(launching.run(run_id), None))
     assert len(launching.uses()) == 2
@@ -383,8 +386,8 @@ def test_the_health_of_a_run_is_that_of_its_process(launching: Launching) -> Non
     health = launching.launcher.check_run_worker_health(launching.run(run_id))
     assert health.status == WorkerStatus.RUNNING
 
-    (host,) = hosts(launching.home)
-    os.kill(host["pid"], signal.SIGKILL)  # nobody is left to tell of what becomes of the run
+    (host,) = host_statuses(launching.home)
+    os.kill(host.pid, signal.SIGKILL)  # nobody is left to tell of what becomes of the run
     process = process_of(launching.instance, launching.run(run_id))
     assert process is not None
     launching.until(lambda: not process.is_alive() and not worker.is_running())
@@ -405,13 +408,13 @@ def test_the_health_of_a_run_is_that_of_its_process(launching: Launching) -> Non
 def test_a_host_outlives_a_restart_of_the_daemon_and_not_more(launching: Launching) -> None:
     run_id = launching.launch(compute=600.0)
     worker = launching.computing(run_id)
-    (host,) = hosts(launching.home)
+    (host,) = host_statuses(launching.home)
     launching.launcher.dispose()  # as a daemon that ends
     time.sleep(3)
     launching.launcher.check_run_worker_health(launching.run(run_id))  # and one that begins
     time.sleep(15)
     assert worker.is_running()
-    identity = ProcessIdentity.of(host["pid"])
+    identity = ProcessIdentity.of(host.pid)
     assert identity is not None
     launching.launcher.dispose()
     launching.until(lambda: not identity.is_alive() and not worker.is_running(), 25)
@@ -456,7 +459,7 @@ def test_changed_code_is_executed_by_a_new_host(launching: Launching, tmp_path: 
     new = launching.launch()
     assert launching.ends(new).status == DagsterRunStatus.FAILURE
     assert launching.ends(old).status == DagsterRunStatus.SUCCESS, "the old one sees it to the end"
-    launching.until(lambda: len(hosts(launching.home)) == 1)
+    launching.until(lambda: len(host_statuses(launching.home)) == 1)
 
 
 def test_code_that_cannot_be_loaded_says_so(launching: Launching, tmp_path: Path) -> None:
