@@ -1,10 +1,9 @@
 """The host: the process from which runs are forked, and which gives the devices to them in turn.
 
 It has the definitions loaded and none of the models, so that a run begins within milliseconds. This
-file is its event loop: it hears launchers, runs and workers, asks the scheduler, and passes on what
-one has to tell the other. What it knows of runs is in `runs`, of workers in `workers`. One host
-serves all launchers of a Dagster instance. It ends when no launcher has been there for a while, and
-all that it started ends with it.
+file is its event loop, and what launchers ask. What it knows of runs is in `runs`, of workers in
+`workers`, and who gets which device in `turns`. One host serves all launchers of an instance. It
+ends when no launcher has been there for a while, and all that it started ends with it.
 
 One thread only: a process with several cannot be forked safely.
 """
@@ -39,23 +38,18 @@ from scribe_assets.launcher.devices import visible_devices
 from scribe_assets.launcher.host_lock import HostLock
 from scribe_assets.launcher.messages import (
     AskStatus,
-    DeviceStatus,
-    Granted,
     HostStatus,
     Launch,
     Launched,
     Message,
     Refused,
-    RunStatus,
     Stale,
-    Waiting,
     Watch,
-    WorkerDied,
 )
-from scribe_assets.launcher.runs import Run, Runs
-from scribe_assets.launcher.scheduler import schedule
+from scribe_assets.launcher.runs import Runs
 from scribe_assets.launcher.shortcuts import take_shortcuts
-from scribe_assets.launcher.workers import DeadWorker, Device, Workers
+from scribe_assets.launcher.turns import Turns
+from scribe_assets.launcher.workers import Workers
 from scribe_assets.settings import Settings
 
 logger = logging.getLogger("scribe.launcher")
@@ -98,6 +92,7 @@ class Host:
         self.temporary = _own_temporary_folder(config)
         self.runs = Runs(instance, config.home, self.temporary)
         self.workers = Workers(config, names, serialize_value(job), self.temporary)
+        self.turns = Turns(self.runs, self.workers)
         # Not before everything is loaded: on a busy machine that took longer than `ALONE_SECONDS`,
         # and the host ended as abandoned at its first look, host after host.
         self.last_seen_launcher = time.monotonic()
@@ -112,7 +107,7 @@ class Host:
             ready = sorted(
                 wait(list(sources), POLL_SECONDS), key=lambda source: isinstance(source, int)
             )
-            for act in (*(sources[source] for source in ready), self._assign):
+            for act in (*(sources[source] for source in ready), self.turns.assign):
                 try:
                     act()
                 except OSError:  # a full disk, or too many open files: the runs go on
@@ -125,12 +120,12 @@ class Host:
         for client in self.clients:
             sources[client] = partial(self._hear_client, client)
         for run in self.runs.under_way.values():
-            sources[run.process.sentinel] = partial(self._run_ended, run)
+            sources[run.process.sentinel] = partial(self.turns.run_ended, run)
             if run.connection:
-                sources[run.connection] = partial(self._hear_run, run)
+                sources[run.connection] = partial(self.turns.hear_run, run)
         for device in self.workers:
             if device.connection:
-                sources[device.connection] = partial(self._hear_worker, device)
+                sources[device.connection] = partial(self.turns.hear_worker, device)
         return sources
 
     def _is_done(self) -> bool:
@@ -199,106 +194,13 @@ class Host:
         self.listening.socket.close()
         self.lock.close()
 
-    # Runs and workers
-
-    def _hear_run(self, run: Run) -> None:
-        if self.runs.hear(run, time.monotonic()) and run.device:
-            self.workers.devices[run.device].released = True
-            run.device = None
-
-    def _run_ended(self, run: Run) -> None:
-        while self.runs.last_messages(run):
-            self._hear_run(run)
-        if run.device:  # its worker is in the middle of a step, for nobody
-            self.workers.end(self.workers.devices[run.device])
-        self.runs.ended(run)
-
-    def _hear_worker(self, device: Device) -> None:
-        run = self.runs.under_way.get(device.run_id or "")
-        dead = self.workers.hear(device)
-        if dead:
-            self._worker_died(device, dead)
-        elif run and device.run_id is None and run.device == device.name:
-            run.device = None  # it left without a word
-
-    def _worker_died(self, device: Device, dead: DeadWorker) -> None:
-        """Tell the run that it served, or the first one in line if it could not even start."""
-        run = self.runs.under_way.get(dead.run_id or "")
-        if dead.never_ready:
-            asking = (r for r in self.runs.under_way.values() if r.waiting_since is not None)
-            run = min(asking, key=lambda run: run.place, default=None)
-        if run is None:
-            return
-        logger.error("%s; see %s", dead.description, self.workers.log(device))
-        # While it works for a run, what it prints goes into that run's log.
-        words = dead.log_tail if dead.never_ready else self.runs.last_words(run.run_id)
-        self._tell_died(run, f"{dead.description}.\n{words}" if words else f"{dead.description}.")
-
-    def _tell_died(self, run: Run, why: str) -> None:
-        run.waiting_since = run.device = None
-        if run.connection:
-            tell(run.connection, WorkerDied(why))
-
-    def _assign(self) -> None:
-        """Do what the scheduler says."""
-        plan = schedule(
-            [run.view() for run in self.runs.under_way.values()],
-            [device.view() for device in self.workers],
-            time.monotonic(),
-        )
-        for run_id, name in plan.grants.items():
-            self._grant(self.runs.under_way[run_id], self.workers.devices[name])
-        for name in plan.starts:
-            try:
-                self.workers.start(self.workers.devices[name])
-            except OSError as error:
-                logger.exception("the worker of %s could not be started", name)
-                first = self.runs.under_way[plan.waiting[0]]
-                self._tell_died(first, f"the worker on {name} could not be started: {error}.")
-                return
-        self._tell_waiting([self.runs.under_way[run_id] for run_id in plan.waiting])
-
-    def _grant(self, run: Run, device: Device) -> None:
-        assert run.connection is not None and device.worker is not None  # noqa: S101, PT018
-        served = device.grants
-        address = str(self.workers.address(device))
-        tell(run.connection, Granted(device.name, address, device.worker.pid, served))
-        run.waiting_since = None
-        run.device = device.name
-        self.workers.grant(device, run.run_id)
-
-    def _tell_waiting(self, waiting: list[Run]) -> None:
-        occupants = [f"{device.name} {self._doing(device)}" for device in self.workers]
-        for ahead, run in enumerate(waiting):
-            if run.connection and not run.told_to_wait:
-                run.told_to_wait = True
-                why = f"Waiting for a device: {'; '.join(occupants)}; {ahead} runs before"
-                tell(run.connection, Waiting(why))
-
-    def _doing(self, device: Device) -> str:
-        run = self.runs.under_way.get(device.run_id or "")
-        return self.workers.doing(device, run.partition if run else None)
-
     def status(self) -> HostStatus:
         """What is going on, for `scribe status`."""
-        runs = self.runs.under_way
         return HostStatus(
             pid=os.getpid(),
             state="retired" if self.retired else "serving",
-            devices=[
-                DeviceStatus(
-                    device=device.name,
-                    doing=self._doing(device),
-                    worker=device.worker.pid if device.worker else None,
-                    run_id=device.run_id,
-                    partition=runs[device.run_id].partition if device.run_id in runs else None,
-                )
-                for device in self.workers
-            ],
-            runs=[
-                RunStatus(run.run_id, run.partition, run.process.pid or 0, bool(run.waiting_since))
-                for run in sorted(runs.values(), key=lambda run: run.place)
-            ],
+            devices=self.turns.devices(),
+            runs=self.runs.statuses(),
         )
 
     def stop(self) -> None:

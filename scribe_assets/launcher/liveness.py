@@ -54,14 +54,16 @@ def claimed(home: Path, run_id: str) -> Iterator[None]:
 
 def is_claimed(home: Path, run_id: str) -> bool | None:
     """Whether the process that has claimed a run is alive; None where none has."""
+    path = _file(home, run_id)
     try:
-        with _file(home, run_id).open() as lock:
+        with path.open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            # The process may have ended in order, and removed the file, since it was opened.
+            return False if path.exists() else None
     except FileNotFoundError:
         return None
     except BlockingIOError:
         return True
-    return False
 
 
 def is_alive(instance: DagsterInstance, home: Path, run: DagsterRun) -> bool | None:

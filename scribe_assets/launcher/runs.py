@@ -22,7 +22,7 @@ from scribe_assets.launcher import liveness
 from scribe_assets.launcher.connections import Connection, pair, receive, wait
 from scribe_assets.launcher.interruptions import report_stopped
 from scribe_assets.launcher.lease import refuse_here
-from scribe_assets.launcher.messages import Acquire, DeviceNeeded, Release
+from scribe_assets.launcher.messages import Acquire, DeviceNeeded, Release, RunStatus
 from scribe_assets.launcher.processes import (
     LAST_LINES,
     ProcessIdentity,
@@ -180,6 +180,13 @@ class Runs:
         """See to what an ended process left behind, and to the run's state, where it could not."""
         code = self._bury(run)
         self._settle(run.run_id, f"The process of this run {describe_exit(code)}")
+
+    def statuses(self) -> list[RunStatus]:
+        """All runs in the order of the queue, for `scribe status`."""
+        return [
+            RunStatus(run.run_id, run.partition, run.process.pid or 0, bool(run.waiting_since))
+            for run in sorted(self.under_way.values(), key=lambda run: run.place)
+        ]
 
     def stop(self) -> None:
         """End all runs, and leave them in a state from which they are taken up again."""

@@ -38,7 +38,8 @@ class Process:
         code = self.popen.poll()
         if code is not None:
             raise StackError(
-                f"{self.name} ended with exit code {code}; the end of {self.log}:\n{self.last_lines}"
+                f"{self.name} ended with exit code {code}; the end of {self.log}:\n"
+                f"{self.last_lines}"
             )
 
 

@@ -271,9 +271,7 @@ def _wait_for_tick(stack: Stack, since: float) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         stack.check()
-        answer = graphql(
-            stack.running.ui_url, TICKS_QUERY, {"selector": selector, "limit": FAILED_TICKS}
-        )
+        answer = graphql(stack.running.ui_url, TICKS_QUERY, variables)
         found = answer.get("sensorOrError", {}).get("sensorState", {}).get("ticks", [])
         ticks = [tick for tick in found if tick["timestamp"] >= since]
         if ticks and ticks[0]["status"] in ("SKIPPED", "SUCCESS"):

@@ -74,7 +74,7 @@ class Site:
     def victims(self) -> dict[str, list[int]]:
         """Processes that may be killed now, by kind."""
         hosts = host_statuses(self.home)
-        found = {
+        found: dict[str, list[int | None]] = {
             "worker": [d.worker for host in hosts for d in host.devices],
             "run": [run.pid for host in hosts for run in host.runs],
             "host": [host.pid for host in hosts],

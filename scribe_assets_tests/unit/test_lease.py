@@ -1,6 +1,7 @@
 """Who has a device: between real processes."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -131,3 +132,28 @@ def test_a_gpu_has_one_lock_whatever_its_number_here(
     else:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert Lease(tmp_path, device).slot == slot
+
+
+def test_a_forked_process_does_not_keep_it(tmp_path: Path) -> None:
+    """A run is forked from a process that may hold a device; it must not outlive it there."""
+    script = """
+import os, sys, time
+from pathlib import Path
+from scribe_assets.launcher.lease import Lease
+Lease(Path(sys.argv[1]), "cpu").hold()
+child = os.fork()
+if child == 0:
+    print("forked", os.getpid(), flush=True)
+    time.sleep(600)
+os._exit(0)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline().split()[1])
+        parent.wait()
+        try:
+            wait_until(lambda: Lease(tmp_path, "cpu").holder() is None)
+        finally:
+            os.kill(child, signal.SIGKILL)

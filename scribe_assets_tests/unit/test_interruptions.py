@@ -1,0 +1,93 @@
+"""What stops Scribe costs a run none of its tries; what fails by itself does."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, job, op
+
+from scribe_assets.launcher.interruptions import LOST, MOST_LOST, report_lost, report_stopped
+from scribe_assets.tags import WILL_RETRY_TAG
+
+End = Callable[[DagsterInstance, DagsterRun], None]
+
+
+@op
+def nothing() -> None:
+    """A step."""
+
+
+@job
+def do_nothing() -> None:
+    """A job."""
+    nothing()
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
+    """One that tries a failed run again twice, as ours does."""
+    retries = {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False}
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump({"run_retries": retries}))
+    with DagsterInstance.from_config(str(tmp_path)) as made:
+        yield made
+
+
+def tries(instance: DagsterInstance, ends: list[End]) -> list[bool]:
+    """Let a run, and each of its retries, end so; returns after which it is tried again."""
+    decisions = []
+    run: DagsterRun | None = None
+    for end in ends:
+        first = (run.root_run_id or run.run_id) if run else None
+        run = instance.create_run_for_job(
+            do_nothing,
+            status=DagsterRunStatus.STARTED,
+            parent_run_id=run.run_id if run else None,
+            root_run_id=first,
+            tags=inherited(run, first) if run and first else {},
+        )
+        end(instance, run)
+        run = instance.get_run_by_id(run.run_id)
+        assert run is not None
+        assert run.status == DagsterRunStatus.FAILURE
+        decisions.append(run.tags[WILL_RETRY_TAG] == "true")
+    return decisions
+
+
+def inherited(run: DagsterRun, root_run_id: str) -> dict[str, str]:
+    """The tags of a retry, as the daemon makes it."""
+    kept = {name: value for name, value in run.tags.items() if name != WILL_RETRY_TAG}
+    family = {"dagster/root_run_id": root_run_id, "dagster/parent_run_id": run.run_id}
+    return kept | family
+
+
+def crash(instance: DagsterInstance, run: DagsterRun) -> None:
+    """A worker that was killed, for example."""
+    instance.report_run_failed(run, "it crashed")
+
+
+def test_three_crashes_are_too_many(instance: DagsterInstance) -> None:
+    assert tries(instance, [crash] * 3) == [True, True, False]
+
+
+def test_stops_are_free(instance: DagsterInstance) -> None:
+    assert tries(instance, [report_stopped] * 6) == [True] * 6
+
+
+def test_after_stops_there_are_as_many_tries_as_before(instance: DagsterInstance) -> None:
+    ends: list[End] = [report_stopped, report_lost, crash, report_stopped, crash, crash]
+    assert tries(instance, ends) == [True, True, True, True, True, False]
+
+
+def test_a_recording_by_which_the_machine_goes_down_comes_to_an_end(
+    instance: DagsterInstance,
+) -> None:
+    expected = [True] * (MOST_LOST + 2) + [False]
+    assert tries(instance, [report_lost] * (MOST_LOST + 3)) == expected
+
+
+def test_the_reason_is_told(instance: DagsterInstance) -> None:
+    run = instance.create_run_for_job(do_nothing, status=DagsterRunStatus.STARTED)
+    report_lost(instance, run)
+    messages = [entry.message for entry in instance.all_logs(run.run_id)]
+    assert any(LOST in message for message in messages)
