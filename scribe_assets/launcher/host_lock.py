@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import IO
 
-from scribe_assets.launcher.processes import ProcessIdentity
+from scribe_assets.launcher.processes import ProcessIdentity, is_at
 
 
 class HostLock:
@@ -37,11 +37,7 @@ class HostLock:
         except BlockingIOError:
             file.close()
             return None
-        try:
-            is_current = os.fstat(file.fileno()).st_ino == path.stat().st_ino
-        except FileNotFoundError:
-            is_current = False
-        if not is_current:  # it was that of a host which has retired meanwhile
+        if not is_at(file, path):  # it was that of a host which has retired meanwhile
             file.close()
             return None
         return cls(path, file)

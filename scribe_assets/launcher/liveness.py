@@ -15,7 +15,7 @@ from typing import IO
 
 from dagster import DagsterEventType, DagsterInstance, DagsterRun
 
-from scribe_assets.launcher.processes import ProcessIdentity
+from scribe_assets.launcher.processes import ProcessIdentity, is_at
 from scribe_assets.tags import PROCESS_TAG
 
 _claims: dict[Path, IO[str]] = {}
@@ -59,7 +59,7 @@ def is_claimed(home: Path, run_id: str) -> bool | None:
         with path.open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             # The process may have ended in order, and removed the file, since it was opened.
-            return False if path.exists() else None
+            return False if is_at(lock, path) else is_claimed(home, run_id)
     except FileNotFoundError:
         return None
     except BlockingIOError:

@@ -126,6 +126,14 @@ def describe_exit(code: int | None) -> str:
         return f"was killed by signal {-code}"
 
 
+def is_at(file: IO[str], path: Path) -> bool:
+    """Whether an open file is still the one with this name."""
+    try:
+        return os.fstat(file.fileno()).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False
+
+
 def open_log(log: Path) -> IO[bytes]:
     """Open a log to add to it; one that has grown too large is kept aside, its forerunner goes."""
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
