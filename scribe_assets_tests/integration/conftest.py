@@ -1,0 +1,51 @@
+"""The launcher in a home of a test's own."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+from dagster import DagsterInstance
+from dagster._core.definitions.reconstruct import ReconstructableRepository
+
+from scribe_assets.launcher.hosts import host_statuses, stop_hosts
+from scribe_assets_tests.launching import LOCATION, Launching
+
+
+@pytest.fixture
+def launching(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Launching]:
+    home = tmp_path / "home"
+    monkeypatch.setenv("SCRIBE_HOME", str(home))
+    (tmp_path / "location.py").write_text(LOCATION)
+    launcher = {"module": "scribe_assets.launcher", "class": "GpuRunLauncher"}
+    config = {
+        "devices": ["cpu"],
+        "preload": [],
+        "worker_preload": [],
+        **getattr(request, "param", {}),
+    }
+    if "PYTHONPATH" in config.get("env", {}):  # for modules that the test writes
+        config["env"] = {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path[:1]])}
+    (tmp_path / "dagster.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "run_launcher": {**launcher, "config": config},
+                "run_retries": {"enabled": True, "max_retries": 2},
+            }
+        )
+    )
+    with DagsterInstance.from_config(str(tmp_path)) as instance:
+        repository = ReconstructableRepository.for_file(str(tmp_path / "location.py"), "defs")
+        yield Launching(home, instance, repository.get_reconstructable_job("sleep"))
+        left = [psutil.Process(host.pid) for host in host_statuses(home)]
+        family = [*left, *(child for one in left for child in one.children(recursive=True))]
+        stop_hosts(home)
+    # The host removes its temporary files last.
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive, "what the host started ends with it"
+    assert not list(home.glob("tmp/*")), "temporary files are gone"
