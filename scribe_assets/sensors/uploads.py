@@ -30,11 +30,10 @@ from pydantic import BaseModel
 
 from scribe_assets.dagster_internals import ExecutableDefinition
 from scribe_assets.errors import DocumentError
+from scribe_assets.library.status import seen
 from scribe_assets.partitions import RecordingRef, recordings
 from scribe_assets.storage.layout import is_upload
 from scribe_assets.storage.recordings import (
-    is_of,
-    queued_status,
     read_options,
     read_status,
     to_source,
@@ -103,10 +102,9 @@ def run_request(storage: S3Storage, upload: S3Object) -> RunRequest:
         job_id = read_options(storage, upload.key).job_id
     except DocumentError:  # the run says so, where everybody looks for it
         job_id = None
-    status = read_status(storage, ref)
-    # Seen before where the sensor was reset: its run is not started again, nor is it queued.
-    if status is None or not is_of(upload, status.source):
-        write_status(storage, queued_status(to_source(upload), job_id))
+    waiting = seen(read_status(storage, ref), to_source(upload), job_id)
+    if waiting is not None:
+        write_status(storage, waiting)
     tags = {USER_TAG: ref.user_id, UPLOAD_TAG: upload.key, ETAG_TAG: upload.etag}
     if job_id:
         tags[JOB_ID_TAG] = job_id
