@@ -16,6 +16,13 @@ MAX_RETRIES_TAG = "dagster/max_retries"
 WILL_RETRY_TAG = "dagster/will_retry"
 """Of a failed run: whether the daemon tries it again; written after the failure itself."""
 
+PARENT_RUN_ID_TAG = "dagster/parent_run_id"
+"""Of a run that repeats another one: that other run."""
+
+RETRY_NUMBER_TAG = "dagster/retry_number"
+"""Of a run that the daemon started because another one failed: which try it is. A run that somebody
+repeats by hand does not have it."""
+
 DATA_VERSION_TAG = "dagster/data_version"
 """Of a materialization or an observation: what stands for the content."""
 
