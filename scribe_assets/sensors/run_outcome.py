@@ -28,8 +28,8 @@ from pydantic import BaseModel
 from scribe_assets.errors import ScribeError
 from scribe_assets.library.status import ended, may_end
 from scribe_assets.partitions import RecordingRef
+from scribe_assets.sensors.faults import raise_if_storage_is_down
 from scribe_assets.sensors.run_end import end_of
-from scribe_assets.storage.layout import processed_key
 from scribe_assets.storage.recordings import read_status, write_status
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.tags import ETAG_TAG, PARTITION_TAG
@@ -218,8 +218,8 @@ class Tick:
         try:
             settled = settle(self.instance, self.storage, run, self.now)
         except Exception as error:
-            if isinstance(error, ScribeError):
-                self.raise_if_storage_is_down(run)
+            if isinstance(error, ScribeError) and (ref := recording_of(run)):
+                raise_if_storage_is_down(self.storage, ref)
             if since is None:
                 self.log.exception(f"the end of run {run.run_id} cannot be written down yet")
         else:
@@ -236,17 +236,6 @@ class Tick:
         if len(unsettled) > MAX_UNSETTLED or self.now - unsettled[oldest] > MAX_UNSETTLED_AGE:
             del unsettled[oldest]
             self.log.error(f"the end of run {oldest} was not written down, and is given up")
-
-    def raise_if_storage_is_down(self, run: DagsterRun) -> None:
-        """Let the tick fail where S3 has more than a fault of one recording: nothing is lost, as
-        the cursor stays where it was.
-
-        Raises:
-            ScribeError: S3 does not answer, or refuses everything.
-        """
-        ref = recording_of(run)
-        if ref is not None:
-            any(self.storage.objects(self.storage.processed_bucket, processed_key(ref, "")))
 
 
 @sensor(
