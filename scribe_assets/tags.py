@@ -45,6 +45,10 @@ JOB_ID_TAG = "scribe/job_id"
 """Of a run of a recording: whose it is, the key and the ETag of the upload, and the client's own
 word for the job."""
 
+BANK_VERSION_TAG = "scribe/bank_version"
+"""Of a run that renames speakers: the version of the user's identity bank that it was asked for,
+and the number of that change. A retry has it, too: Dagster copies the tags of the failed run."""
+
 REFRESH_PEOPLE_PRIORITY = "10"
 """Of a run that renames speakers: somebody waits for the name, and it takes seconds."""
 
