@@ -16,6 +16,13 @@ MAX_RETRIES_TAG = "dagster/max_retries"
 WILL_RETRY_TAG = "dagster/will_retry"
 """Of a failed run: whether the daemon tries it again; written after the failure itself."""
 
+PARENT_RUN_ID_TAG = "dagster/parent_run_id"
+"""Of a run that repeats another one: that other run."""
+
+RETRY_NUMBER_TAG = "dagster/retry_number"
+"""Of a run that the daemon started because another one failed: which try it is. A run that somebody
+repeats by hand does not have it."""
+
 DATA_VERSION_TAG = "dagster/data_version"
 """Of a materialization or an observation: what stands for the content."""
 
@@ -37,6 +44,10 @@ ETAG_TAG = "scribe/etag"
 JOB_ID_TAG = "scribe/job_id"
 """Of a run of a recording: whose it is, the key and the ETag of the upload, and the client's own
 word for the job."""
+
+BANK_VERSION_TAG = "scribe/bank_version"
+"""Of a run that renames speakers: the version of the user's identity bank that it was asked for,
+and the number of that change. A retry has it, too: Dagster copies the tags of the failed run."""
 
 REFRESH_PEOPLE_PRIORITY = "10"
 """Of a run that renames speakers: somebody waits for the name, and it takes seconds."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from dagster import AssetExecutionContext, Output, asset
 
 from scribe_assets.artifacts.documents import Recording
-from scribe_assets.assets.stage import report, stage
+from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.partitions import recordings
 from scribe_assets.speech import media
@@ -15,7 +15,6 @@ from scribe_assets.storage.layout import AUDIO
 from scribe_assets.storage.recordings import (
     ConvertedAudio,
     find_upload,
-    queued_status,
     read_options,
     to_source,
 )
@@ -44,7 +43,7 @@ def converted_audio(
         options = read_options(storage, found.key)
         original = Path(folder) / "upload"
         upload = storage.download(found.bucket, found.key, original)
-        report(context, storage, queued_status(to_source(upload), options.job_id))
+        running.report(to_source(upload), options.job_id, is_current=True)
         found_media = media.probe(original)
         flac = Path(folder) / AUDIO
         conversion = media.convert(original, flac, running.progress)

@@ -28,7 +28,7 @@ from scribe_assets.storage.layout import (
     sidecar_key,
     upload_prefix,
 )
-from scribe_assets.storage.s3 import S3Object, S3Storage
+from scribe_assets.storage.s3 import TIME_TOLERANCE, S3Object, S3Storage
 
 D = TypeVar("D", bound=Document)
 
@@ -58,6 +58,17 @@ class ConvertedAudio:
 def is_of(upload: S3Object, source: Source) -> bool:
     """Whether a document was made from this version of an upload."""
     return upload.is_version(source.key, source.etag, source.last_modified)
+
+
+def is_same_version(one: Source, other: Source) -> bool:
+    """Whether two documents were made from the same version of an upload."""
+    apart = abs(one.last_modified - other.last_modified)
+    return one.key == other.key and one.etag == other.etag and apart <= TIME_TOLERANCE
+
+
+def is_older(one: Source, other: Source) -> bool:
+    """Whether a version of an upload was clearly uploaded before another one."""
+    return one.last_modified < other.last_modified - TIME_TOLERANCE
 
 
 def to_source(upload: S3Object) -> Source:
@@ -148,8 +159,15 @@ def recordings_with(storage: S3Storage, user_id: str, kind: type[Document]) -> l
 
 
 def read_status(storage: S3Storage, ref: RecordingRef) -> Status | None:
-    """How far a recording is; None where Scribe has not seen it, or where somebody has damaged the
-    file: it is written anew then, and holds nobody else up."""
+    """How far a recording is.
+
+    Returns:
+        None where the sensor has not found the upload yet, and where somebody has damaged the file:
+        it is written anew then, and holds up no other recording.
+
+    Raises:
+        StorageRefusedError: S3 does not give out the file, because it was archived, for example.
+    """
     try:
         return read_document(storage, ref, Status)
     except (MissingObjectError, DocumentError):
@@ -157,20 +175,7 @@ def read_status(storage: S3Storage, ref: RecordingRef) -> Status | None:
 
 
 def write_status(storage: S3Storage, status: Status) -> Status:
-    """Write a status, with the time."""
+    """Write a status with the time of now, and return it as it was written."""
     status = status.model_copy(update={"updated_at": datetime.now(UTC)})
     write_document(storage, RecordingRef(status.user_id, status.recording_id), status)
     return status
-
-
-def queued_status(source: Source, job_id: str | None) -> Status:
-    """The status of an upload that waits for its run."""
-    ref = RecordingRef.from_upload_key(source.key)
-    return Status(
-        recording_id=ref.recording_id,
-        user_id=ref.user_id,
-        state="queued",
-        source=source,
-        job_id=job_id,
-        updated_at=datetime.now(UTC),
-    )

@@ -7,9 +7,10 @@ from typing import Any
 
 from dagster import AssetKey, DagsterInstance
 
+from scribe_assets.library.status import queued
 from scribe_assets.partitions import RecordingRef
 from scribe_assets.storage.layout import processed_key
-from scribe_assets.storage.recordings import queued_status, to_source, write_status
+from scribe_assets.storage.recordings import to_source, write_status
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets_tests.unit.results import RESULT
 
@@ -25,7 +26,7 @@ def test_the_example_works_as_it_is_written(embedded_storage: S3Storage) -> None
     key = RESULT.source.key
     storage.write(storage.uploads_bucket, key, b"any", "video/mp4")
     ref = RecordingRef.from_upload_key(key)
-    write_status(storage, queued_status(to_source(storage.head(storage.uploads_bucket, key)), None))
+    write_status(storage, queued(to_source(storage.head(storage.uploads_bucket, key)), None))
     result = RESULT.model_copy(update={"recording_id": ref.recording_id})
     bucket = storage.processed_bucket
     storage.write(bucket, processed_key(ref, "result.json"), result.to_json(), "application/json")

@@ -1,14 +1,30 @@
-"""The uploads sensor's bookkeeping: nothing lost, nothing twice."""
+"""The uploads sensor: nothing lost, nothing twice, and nobody held up by the faults of others."""
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+from dagster import (
+    DagsterInstance,
+    RunRequest,
+    SensorEvaluationContext,
+    SensorResult,
+    build_sensor_context,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scribe_assets.definitions import build_definitions
+from scribe_assets.errors import StorageRefusedError, StorageUnavailableError
+from scribe_assets.library.status import started
 from scribe_assets.partitions import RecordingRef
+from scribe_assets.sensors import uploads as uploads_module
 from scribe_assets.sensors.uploads import MAX_REQUESTS, OVERLAP, Cursor, content, pending
-from scribe_assets.storage.layout import is_upload
-from scribe_assets.storage.s3 import S3Object
+from scribe_assets.settings import Settings
+from scribe_assets.storage.layout import is_upload, processed_key, sidecar_key
+from scribe_assets.storage.recordings import read_status, to_source, write_status
+from scribe_assets.storage.s3 import S3Object, S3Storage
+from scribe_assets.tags import ETAG_TAG, JOB_ID_TAG, UPLOAD_TAG, USER_TAG
+from scribe_assets_tests.unit.failing_storage import FailingStorage
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -100,3 +116,163 @@ def test_what_is_no_recording() -> None:
         assert not is_upload(key)
     for key in ("a.wav", "anne/a", "anne/b.c/d.mp4", "anne/result.json"):
         assert is_upload(key)
+
+
+class Sensor:
+    """The sensor over some buckets, with its cursor and the partitions that it asked for."""
+
+    def __init__(self, storage: S3Storage, instance: DagsterInstance) -> None:
+        self.storage, self.instance, self.cursor = storage, instance, ""
+        self.definition = build_definitions(Settings.load()).resolve_sensor_def("uploads_sensor")
+
+    def put(self, *keys: str) -> None:
+        for key in keys:
+            self.storage.write(self.storage.uploads_bucket, key, key, "audio/wav")
+
+    def tick(self, storage: S3Storage | None = None) -> dict[str, RunRequest]:
+        """The runs asked for, by the key of the upload."""
+        context: SensorEvaluationContext = build_sensor_context(
+            self.instance, self.cursor or None, resources={"storage": storage or self.storage}
+        )
+        found = self.definition(context)
+        if not isinstance(found, SensorResult):
+            return {}
+        self.cursor = found.cursor or self.cursor
+        runs = list(found.run_requests or [])
+        partitions = [str(run.partition_key) for run in runs]
+        self.instance.add_dynamic_partitions("recordings", partitions)
+        assert len(found.asset_events) == len(runs)
+        return {run.tags[UPLOAD_TAG]: run for run in runs}
+
+    def aged(self) -> None:
+        """An hour has passed since S3 failed."""
+        cursor = Cursor.model_validate_json(self.cursor)
+        left = {name: at - uploads_module.MAX_LEFT_AGE for name, at in cursor.left.items()}
+        self.cursor = cursor.model_copy(update={"left": left}).model_dump_json()
+
+    def state(self, key: str) -> str | None:
+        status = read_status(self.storage, RecordingRef.from_upload_key(key))
+        return status.state if status else None
+
+
+@pytest.fixture
+def sensor(embedded_storage: S3Storage, instance: DagsterInstance) -> Sensor:
+    return Sensor(embedded_storage, instance)
+
+
+def test_what_is_requested_for_an_upload(sensor: Sensor) -> None:
+    bucket = sensor.storage.uploads_bucket
+    sensor.storage.write(bucket, sidecar_key("anne/a.wav"), '{"job_id": "7"}', "application/json")
+    sensor.put("anne/a.wav")
+    upload = sensor.storage.head(bucket, "anne/a.wav")
+    run = sensor.tick()["anne/a.wav"]
+    assert run.partition_key == partition(upload)
+    assert run.run_key == f"{partition(upload)}:{upload.etag}:{upload.last_modified:%Y%m%dT%H%M%S}"
+    expected = {USER_TAG: "anne", UPLOAD_TAG: "anne/a.wav", ETAG_TAG: upload.etag, JOB_ID_TAG: "7"}
+    assert {name: run.tags.get(name) for name in expected} == expected
+    assert sensor.state("anne/a.wav") == "queued"
+    assert sensor.tick() == {}
+
+
+def test_a_sensor_that_was_reset_changes_no_status(sensor: Sensor) -> None:
+    sensor.put("a.wav")
+    sensor.tick()
+    upload = sensor.storage.head(sensor.storage.uploads_bucket, "a.wav")
+    running = started(None, to_source(upload), None, "1", "transcript")
+    assert running is not None
+    write_status(sensor.storage, running)
+    sensor.cursor = ""
+    assert list(sensor.tick()) == ["a.wav"]
+    assert sensor.state("a.wav") == "running"
+
+
+@pytest.mark.parametrize("what", ["bad.wav.scribe.json", "bad-wav"])
+def test_an_upload_that_s3_refuses_to_tell_of_gets_its_run_as_all_others(
+    sensor: Sensor, what: str
+) -> None:
+    sensor.put("good.wav", "bad.wav")
+    storage = FailingStorage.over(sensor.storage, refused=[what])
+    assert set(sensor.tick(storage)) == {"good.wav", "bad.wav"}
+    assert sensor.state("good.wav") == "queued"
+    assert sensor.tick(storage) == {}
+
+
+def test_a_damaged_status_or_sidecar_holds_nobody_up(sensor: Sensor) -> None:
+    sensor.put("good.wav", "bad.wav")
+    key = processed_key(RecordingRef.from_upload_key("bad.wav"), "status.json")
+    for bucket, name in (
+        (sensor.storage.processed_bucket, key),
+        (sensor.storage.uploads_bucket, sidecar_key("bad.wav")),
+    ):
+        sensor.storage.write(bucket, name, b"\xff{", "application/json")
+    assert set(sensor.tick()) == {"good.wav", "bad.wav"}
+    assert sensor.state("bad.wav") == "queued"
+
+
+@pytest.mark.parametrize("what", ["bad.wav.scribe.json", "bad-wav"])
+def test_an_upload_at_which_s3_fails_waits_while_the_others_go_on(
+    sensor: Sensor, what: str
+) -> None:
+    sensor.put("good.wav", "bad.wav")
+    storage = FailingStorage.over(sensor.storage, unavailable=[what])
+    assert set(sensor.tick(storage)) == {"good.wav"}
+    sensor.put("later.wav")
+    assert set(sensor.tick(storage)) == {"later.wav"}
+    assert set(sensor.tick(storage)) == set()
+    assert set(sensor.tick()) == {"bad.wav"}
+    assert sensor.state("bad.wav") == "queued"
+    assert sensor.tick() == {}
+    assert Cursor.model_validate_json(sensor.cursor).left == {}
+
+
+def test_an_overwritten_upload_at_which_s3_fails_is_not_lost_when_the_watermark_moves_on() -> None:
+    old, new = an_upload("a.wav"), an_upload("b.wav", OVERLAP.total_seconds() / 60 + 1)
+    known = {partition(old), partition(new)}
+    cursor = Cursor().advanced([new], {content(old): NOON})
+    assert pending([old, new], known, cursor) == [old]
+    cursor = Cursor.model_validate_json(cursor.advanced([old]).model_dump_json())
+    assert pending([old, new], known, cursor) == []
+
+
+def test_uploads_at_which_s3_fails_never_take_the_place_of_others() -> None:
+    failing = [an_upload(f"bad-{number}.wav") for number in range(MAX_REQUESTS)]
+    good = an_upload("good.wav", 1)
+    cursor = Cursor().advanced([], {content(upload): NOON for upload in failing})
+    assert pending([*failing, good], set(), cursor)[0] == good
+
+
+def test_an_upload_at_which_s3_fails_for_an_hour_gets_its_run(sensor: Sensor) -> None:
+    sensor.put("bad.wav")
+    storage = FailingStorage.over(sensor.storage, unavailable=["bad-wav"])
+    assert sensor.tick(storage) == {}
+    sensor.aged()
+    run = sensor.tick(storage)["bad.wav"]
+    upload = sensor.storage.head(sensor.storage.uploads_bucket, "bad.wav")
+    assert run.run_key == f"{partition(upload)}:{upload.etag}:{upload.last_modified:%Y%m%dT%H%M%S}"
+    assert sensor.tick(storage) == {}
+
+
+def test_an_upload_that_was_deleted_is_no_longer_left(sensor: Sensor) -> None:
+    sensor.put("bad.wav")
+    assert sensor.tick(FailingStorage.over(sensor.storage, unavailable=["bad-wav"])) == {}
+    sensor.storage.delete(sensor.storage.uploads_bucket, "bad.wav")
+    sensor.put("good.wav")
+    assert set(sensor.tick()) == {"good.wav"}
+    assert Cursor.model_validate_json(sensor.cursor).left == {}
+
+
+def test_where_s3_fails_at_every_upload_the_tick_fails(sensor: Sensor) -> None:
+    sensor.put("a.wav", "b.wav")
+    storage = FailingStorage.over(sensor.storage, unavailable=["wav"])
+    with pytest.raises(StorageUnavailableError):
+        sensor.tick(storage)
+    assert set(sensor.tick()) == {"a.wav", "b.wav"}
+
+
+def test_where_the_processed_bucket_is_refused_no_run_is_wasted(sensor: Sensor) -> None:
+    sensor.put("a.wav")
+    refused = sensor.storage.processed_bucket
+    storage = FailingStorage.over(sensor.storage, refused_bucket=refused)
+    with pytest.raises(StorageRefusedError):
+        sensor.tick(storage)
+    assert set(sensor.tick()) == {"a.wav"}
