@@ -1,7 +1,8 @@
-"""What runs need besides the definitions, for a process from which they are forked.
+"""What runs import besides the definitions; the host imports it before it forks them.
 
-Importing this takes a second once, and saves most of one in each run. Nothing that starts
-threads or opens connections belongs here: a forked process would not have them.
+That takes a second once, and saves most of a second in each run. Nothing that starts threads or
+opens connections belongs here: a forked process does not have the threads, and must not share the
+connections.
 """
 
 from contextlib import suppress
@@ -17,7 +18,7 @@ from scribe_assets.errors import PermanentError
 from scribe_assets.settings import Settings
 from scribe_assets.storage.s3 import S3Storage
 
-# The client reads large descriptions of the service; its connections come with its first use. Where
-# there is no server or no right to use it, the run says so, where somebody looks.
+# Making the client reads large descriptions of the service; it connects only when it is used. Where
+# there is no server, or no right to use it, the run says so: there people look for it.
 with suppress(PermanentError):
     S3Storage.from_settings(Settings.load()).get_client()

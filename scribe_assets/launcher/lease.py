@@ -1,12 +1,12 @@
-"""Who has a device: a lock that the kernel keeps, and takes back when its holder is gone.
+"""Who has a device: a kernel lock, which is free again as soon as its holder has ended.
 
 A process locks a device before it first loads a model onto it, and keeps the lock until it ends,
-because a CUDA context lives that long. Whoever comes second waits: another daemon's worker, a
+because a CUDA context lives that long. Any other process waits: a worker of another daemon, a
 `dagster asset materialize` in a terminal, a test.
 
-Two files a device in `SCRIBE_HOME/devices`: `cuda-0.lock` is the device, and `cuda-0.next` the
-place of the one who is first in line, by which the holder sees that somebody waits. `cuda-0.log`
-tells who had it when; only the holder writes it.
+There are two lock files for each device in `SCRIBE_HOME/devices`. Whoever has locked `cuda-0.lock`
+has the device. Whoever waits for it locks `cuda-0.next` first, by which the holder can see that
+somebody waits. `cuda-0.log` records who had the device when; only the holder writes it.
 """
 
 import fcntl
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 MAX_LOG_BYTES = 1 << 20
 
 _refused: list[str] = []
-"""Why this process must not hold a device, if so."""
+"""Why no device may be locked in this process; empty where that is allowed."""
 
 _held: dict[Path, IO[str]] = {}
 """The locks of this process, by their file."""
@@ -45,7 +45,14 @@ os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 def refuse_here(why: str) -> None:
-    """Let no device be held in this process: it would wait for a worker that waits for it."""
+    """Let no device be locked in this process.
+
+    In the process of a run, it would wait for its worker to free the device, while the worker waits
+    for the run.
+
+    Args:
+        why: what to tell whoever tries; see `Lease.hold`.
+    """
     _refused.append(why)
 
 

@@ -1,4 +1,4 @@
-"""Processes: who one is, even after its number went to another, and how it ends with its parent."""
+"""Processes: telling them apart for good, ending them, and reading what they printed last."""
 
 import ctypes
 import os
@@ -19,13 +19,13 @@ LAST_LINES = 60
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A process that can be told from every other one, before and after a restart of the machine.
+    """What tells a process from all others, also after a restart of the machine.
 
     Args:
         pid: its number, which the system gives to another process some time after its end.
         started: clock ticks from the machine's start to the process's.
         boot: the machine's start.
-        namespace: within which the number holds; a container has one of its own.
+        namespace: of process numbers, in which `pid` holds; a container has one of its own.
     """
 
     pid: int
@@ -37,22 +37,22 @@ class ProcessIdentity:
     def of(cls, pid: int) -> "ProcessIdentity | None":
         """The process with this number; None where there is none, or only its remains."""
         try:
-            # The name of the program, in brackets, may hold anything; the fields follow it.
+            # The program's name stands in brackets and may hold anything; the fields come after it.
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             return None
         if fields[0] in "ZX":
             return None
-        # The place where we are, from which the number was seen.
+        # Our own namespace, as the number was seen from here.
         namespace = os.readlink("/proc/self/ns/pid")  # noqa: PTH115
         return cls(pid, int(fields[19]), BOOT_ID.read_text().strip(), namespace)
 
     @classmethod
     def current(cls) -> "ProcessIdentity":
         """This process."""
-        found = cls.of(os.getpid())
-        assert found is not None  # noqa: S101 - we are here
-        return found
+        identity = cls.of(os.getpid())
+        assert identity is not None  # noqa: S101 - it is running this
+        return identity
 
     @classmethod
     def parse(cls, text: str) -> "ProcessIdentity":
@@ -68,8 +68,8 @@ class ProcessIdentity:
         return f"{self.pid}/{self.started}/{self.boot}/{self.namespace}"
 
     def is_visible(self) -> bool:
-        """Whether `is_alive` can be told from here: a process of another container cannot be seen
-        while the machine runs on."""
+        """Whether `is_alive` means anything here: the number of a process in another container does
+        not, unless the machine was started anew since."""
         here = self.current()
         return self.boot != here.boot or self.namespace == here.namespace
 
@@ -135,7 +135,8 @@ def is_at(file: IO[str], path: Path) -> bool:
 
 
 def open_log(log: Path) -> IO[bytes]:
-    """Open a log to add to it; one that has grown too large is kept aside, its forerunner goes."""
+    """Open a log to add to it. One that has grown too large is renamed to `.log.1`, and replaces
+    the one that had this name."""
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
         log.replace(log.with_suffix(".log.1"))

@@ -1,10 +1,9 @@
-"""What Dagster does anew for every event, done once in the processes that create and execute runs.
+"""Three things that Dagster does anew for every event, and that are remembered here.
 
-Three things make most of what a short recording costs beside its computation: an SQLite engine,
-with an empty cache of compiled statements, for each of some 200 statements; 64 times the question
-whether the run's partition exists; and the schema's migrations, read from sixty files for the
-database of each run. They are remembered here. The version of Dagster is pinned, and `make test`
-fails where these names are no longer there.
+They made most of what a short recording cost beside its computation: for each of some 200 SQL
+statements of a run Dagster makes a new SQLite engine, whose cache of compiled statements is empty;
+it asks 64 times whether the partition of the run exists; and for the database of each run it reads
+the migrations of the schema from sixty files.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,13 +19,16 @@ from scribe_assets.dagster_internals import sqlite_event_log, sqlite_run_storage
 from scribe_assets.dagster_internals import storage_sql as sql
 
 MAX_ENGINES = 64
-"""There is a database for each run, and a worker serves hundreds."""
+"""Each run has a database, and a worker serves hundreds of runs."""
 
 
 @cache
 def take_shortcuts() -> None:
-    """Let this process, and those forked from it, remember SQLite engines, which hold statements
-    and no connections (`NullPool`), and the migrations of a schema."""
+    """Let this process, and those forked from it, remember SQLite engines and migrations.
+
+    An engine holds compiled statements and no connections (`NullPool`), so that it may be used in a
+    forked process, too.
+    """
     for module in (sqlite_event_log, sqlite_run_storage):
         module.create_engine = _remembering(module.create_engine)  # type: ignore[attr-defined]
     sql.ScriptDirectory = RememberedMigrations  # type: ignore[misc]
@@ -63,8 +65,10 @@ def _remembering(create_engine: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def remembered_partitions(instance: DagsterInstance) -> Iterator[None]:
-    """Ask the database once whether a partition exists. For the time of one run: Dagster's own
-    cache is bypassed where a run looks at its inputs."""
+    """Ask the database only once whether a partition exists, for the time of one run.
+
+    Dagster has a cache for this, and bypasses it where a run loads its inputs.
+    """
     ask = instance.has_dynamic_partition
     instance.has_dynamic_partition = cache(ask)  # type: ignore[method-assign]
     try:
