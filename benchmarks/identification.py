@@ -29,8 +29,8 @@ from benchmarks.data import DATA, RESULTS, machine, reference
 from benchmarks.launcher import stack
 from scribe_assets.artifacts.documents import Profile, Result
 from scribe_assets.errors import MissingObjectError
+from scribe_assets.keys import RecordingRef
 from scribe_assets.local.demo import VOICES, sample
-from scribe_assets.partitions import RecordingRef
 from scribe_assets.settings import Settings
 from scribe_assets.speech import media
 from scribe_assets.speech.activity import speech_regions

@@ -33,7 +33,7 @@ from scribe_assets.errors import (
     StorageUnavailableError,
     UsageError,
 )
-from scribe_assets.partitions import DEFAULT_USER, RecordingRef
+from scribe_assets.keys import DEFAULT_USER, RecordingRef
 from scribe_assets.settings import Settings
 from scribe_assets.storage.s3 import S3Object, S3Storage
 

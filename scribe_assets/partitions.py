@@ -1,90 +1,9 @@
-"""The recordings partition, and the codec between upload keys, recording ids and partition keys."""
-
-import base64
-import hashlib
-import re
-import unicodedata
-from dataclasses import dataclass
-from urllib.parse import quote, unquote
+"""How the assets are partitioned: by recording, and by user."""
 
 from dagster import DynamicPartitionsDefinition
 
 recordings = DynamicPartitionsDefinition(name="recordings")
+"""One partition for each recording; its key is `RecordingRef.partition_key`."""
+
 users = DynamicPartitionsDefinition(name="users")
-"""Those with an identity bank; a key is `user_key(user_id)`."""
-
-DEFAULT_USER = "default"
-MAX_ID_LENGTH = 96
-DIGEST_LENGTH = 16
-"""Characters of base32, 80 bits: a collision is expected after 10^12 recordings."""
-
-
-def user_key(user_id: str) -> str:
-    """A user as a partition key, free of all that Dagster gives a meaning (dots in a row, commas,
-    slashes, brackets): everything unusual becomes `~XX`, a UTF-8 byte in hex."""
-    quoted = quote(user_id, safe="").replace(".", "%2E").replace("~", "%7E")
-    return quoted.replace("%", "~")
-
-
-def user_from_key(key: str) -> str:
-    """The inverse of `user_key`."""
-    return unquote(key.replace("~", "%"))
-
-
-@dataclass(frozen=True, order=True)
-class RecordingRef:
-    """Which recording: what a partition key stands for."""
-
-    user_id: str
-    recording_id: str
-
-    @property
-    def partition_key(self) -> str:
-        """`user.recording_id`, free of all that Dagster gives a meaning; see `user_key`."""
-        return f"{user_key(self.user_id)}.{self.recording_id}"
-
-    @classmethod
-    def from_partition_key(cls, partition_key: str) -> "RecordingRef":
-        """The inverse of `partition_key`.
-
-        Raises:
-            ValueError: Scribe never makes such a partition key.
-        """
-        user, separator, recording_id = partition_key.rpartition(".")
-        ref = cls(user_from_key(user), recording_id)
-        if not (separator and user and recording_id) or ref.partition_key != partition_key:
-            raise ValueError(
-                f"{partition_key!r} is not a recording's partition key; those look like "
-                "'default.meeting-mp4-5f2c…' and are made by the sensor of the uploads bucket"
-            )
-        return ref
-
-    @classmethod
-    def from_upload_key(cls, key: str) -> "RecordingRef":
-        """The recording an object in the uploads bucket becomes."""
-        return cls(user_of(key), recording_id(user_of(key), key))
-
-
-def user_of(upload_key: str) -> str:
-    """The first folder of an upload key; `default` where there is none."""
-    folder, slash, _ = upload_key.partition("/")
-    return folder if slash and folder else DEFAULT_USER
-
-
-def recording_id(user_id: str, upload_key: str) -> str:
-    """A readable, collision-free id for an upload, safe in every path and URL.
-
-    Args:
-        user_id: see `user_of`.
-        upload_key: the whole key, with the user's folder where it has one.
-
-    Returns:
-        The end of the path in plain letters and a digest of user and key:
-        `[A-Za-z0-9_-]`, at most 96 characters.
-    """
-    path = upload_key.removeprefix(f"{user_id}/")
-    plain = unicodedata.normalize("NFKD", path).encode("ascii", "ignore").decode()
-    slug = re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-")
-    slug = slug[-(MAX_ID_LENGTH - DIGEST_LENGTH - 1) :].strip("-") or "recording"
-    digest = hashlib.sha256(f"{user_id}\0{upload_key}".encode("utf-8", "surrogatepass")).digest()
-    return f"{slug}-{base64.b32encode(digest)[:DIGEST_LENGTH].decode().lower()}"
+"""One partition for each user with an identity bank; its key is `user_key(user_id)`."""

@@ -8,7 +8,7 @@ from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult
 
 from scribe_assets.artifacts.documents import Options, Result
 from scribe_assets.definitions import build_definitions
-from scribe_assets.partitions import RecordingRef, user_key
+from scribe_assets.keys import RecordingRef, user_key
 from scribe_assets.sensors.uploads import run_request
 from scribe_assets.settings import Settings
 from scribe_assets.storage.layout import processed_key, sidecar_key

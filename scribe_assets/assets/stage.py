@@ -9,8 +9,8 @@ from dagster import AssetExecutionContext
 
 from scribe_assets.artifacts.documents import Source
 from scribe_assets.failures import permanent_failures
+from scribe_assets.keys import RecordingRef
 from scribe_assets.library.status import started
-from scribe_assets.partitions import RecordingRef
 from scribe_assets.storage.recordings import find_upload, read_status, to_source, write_status
 from scribe_assets.storage.s3 import S3Storage
 

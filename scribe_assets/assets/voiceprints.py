@@ -18,8 +18,9 @@ from scribe_assets.artifacts.formats.md import escape
 from scribe_assets.assets.external import identity_bank
 from scribe_assets.assets.stage import Progress
 from scribe_assets.failures import PASSING_FAULTS, permanent_failures
+from scribe_assets.keys import RecordingRef, user_from_key
 from scribe_assets.library.naming import refresh_names
-from scribe_assets.partitions import RecordingRef, user_from_key, users
+from scribe_assets.partitions import users
 from scribe_assets.settings import Settings
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.storage.bank import refresh_voiceprints

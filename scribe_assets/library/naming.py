@@ -18,7 +18,7 @@ from scribe_assets.artifacts.documents import (
     Voiceprints,
 )
 from scribe_assets.errors import DocumentError, MissingObjectError
-from scribe_assets.partitions import RecordingRef
+from scribe_assets.keys import RecordingRef
 from scribe_assets.speech.fusion import fuse
 from scribe_assets.speech.timeline import Timeline, Transcription
 from scribe_assets.speech.voices.identification import THRESHOLD, forgotten, identify

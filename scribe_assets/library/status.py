@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from enum import Enum
 
 from scribe_assets.artifacts.documents import Source, Status
-from scribe_assets.partitions import RecordingRef
+from scribe_assets.keys import RecordingRef
 from scribe_assets.storage.recordings import is_older, is_same_version
 
 NO_RESULT = "the run made no result; materialise fused_result and what it needs"

@@ -5,7 +5,7 @@ uploads. After the second kind its tick fails, so that its cursor stays where it
 lost.
 """
 
-from scribe_assets.partitions import RecordingRef
+from scribe_assets.keys import RecordingRef
 from scribe_assets.storage.layout import processed_key
 from scribe_assets.storage.s3 import S3Storage
 

@@ -29,7 +29,8 @@ from dagster import (
 from pydantic import BaseModel
 
 from scribe_assets.dagster_internals import ExecutableDefinition
-from scribe_assets.partitions import user_key, users
+from scribe_assets.keys import user_key
+from scribe_assets.partitions import users
 from scribe_assets.sensors.run_end import DECISION_TIME, will_be_retried
 from scribe_assets.storage.bank import by_user, version
 from scribe_assets.storage.s3 import S3Storage

@@ -7,8 +7,8 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 from scribe_assets.artifacts.documents import Result, Status
 from scribe_assets.dagster_internals import SerializableErrorInfo
 from scribe_assets.errors import DocumentError, MissingObjectError
+from scribe_assets.keys import RecordingRef
 from scribe_assets.library.status import Ending, RunEnd
-from scribe_assets.partitions import RecordingRef
 from scribe_assets.storage.recordings import is_same_version, read_document
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.tags import PARENT_RUN_ID_TAG, RETRY_NUMBER_TAG, WILL_RETRY_TAG

@@ -26,8 +26,8 @@ from dagster import (
 from pydantic import BaseModel
 
 from scribe_assets.errors import ScribeError
+from scribe_assets.keys import RecordingRef
 from scribe_assets.library.status import ended, may_end
-from scribe_assets.partitions import RecordingRef
 from scribe_assets.sensors.faults import raise_if_storage_is_down
 from scribe_assets.sensors.run_end import end_of
 from scribe_assets.storage.recordings import read_status, write_status

@@ -35,8 +35,9 @@ from pydantic import BaseModel
 
 from scribe_assets.dagster_internals import ExecutableDefinition
 from scribe_assets.errors import DocumentError, PassingError, StorageRefusedError
+from scribe_assets.keys import RecordingRef
 from scribe_assets.library.status import seen
-from scribe_assets.partitions import RecordingRef, recordings
+from scribe_assets.partitions import recordings
 from scribe_assets.sensors.faults import raise_if_storage_is_down
 from scribe_assets.storage.layout import is_upload
 from scribe_assets.storage.recordings import (

@@ -18,7 +18,7 @@ from dagster import (
 from scribe_assets.artifacts.documents import Document, Recording
 from scribe_assets.errors import MissingObjectError
 from scribe_assets.failures import permanent_failures
-from scribe_assets.partitions import RecordingRef
+from scribe_assets.keys import RecordingRef
 from scribe_assets.storage.layout import AUDIO, processed_key
 from scribe_assets.storage.recordings import ConvertedAudio, read_document, write_document
 from scribe_assets.storage.s3 import S3Storage

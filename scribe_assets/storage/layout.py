@@ -2,7 +2,7 @@
 
 from pathlib import PurePosixPath
 
-from scribe_assets.partitions import DEFAULT_USER, RecordingRef, user_of
+from scribe_assets.keys import DEFAULT_USER, RecordingRef, user_of
 
 SIDECAR_SUFFIX = ".scribe.json"
 AUDIO = "audio.flac"

@@ -19,7 +19,7 @@ from scribe_assets.artifacts.documents import (
 )
 from scribe_assets.artifacts.formats import FORMATS, rttm
 from scribe_assets.errors import DocumentError, MissingObjectError
-from scribe_assets.partitions import RecordingRef
+from scribe_assets.keys import RecordingRef
 from scribe_assets.speech import media
 from scribe_assets.storage.layout import (
     AUDIO,

@@ -18,10 +18,10 @@ import pytest
 import soundfile
 
 from scribe_assets.artifacts.documents import Result, Status
+from scribe_assets.keys import RecordingRef
 from scribe_assets.local.demo import enrol
 from scribe_assets.local.processes import executable
 from scribe_assets.local.stack import graphql
-from scribe_assets.partitions import RecordingRef
 from scribe_assets.settings import Settings
 from scribe_assets.speech import media
 from scribe_assets.storage.recordings import read_document, read_status

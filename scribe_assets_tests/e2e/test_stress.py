@@ -27,11 +27,12 @@ from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES
 from scribe_assets import definitions
 from scribe_assets.artifacts.documents import Result
 from scribe_assets.errors import MissingObjectError
+from scribe_assets.keys import RecordingRef
 from scribe_assets.launcher.hosts import host_statuses, stop_hosts
 from scribe_assets.local import stack
 from scribe_assets.local.processes import Process, stop
 from scribe_assets.local.s3_server import start_s3_server
-from scribe_assets.partitions import RecordingRef, recordings
+from scribe_assets.partitions import recordings
 from scribe_assets.settings import Settings
 from scribe_assets.speech import media
 from scribe_assets.storage.recordings import read_document, read_status

@@ -7,8 +7,8 @@ from typing import Any
 
 from dagster import AssetKey, DagsterInstance
 
+from scribe_assets.keys import RecordingRef
 from scribe_assets.library.status import queued
-from scribe_assets.partitions import RecordingRef
 from scribe_assets.storage.layout import processed_key
 from scribe_assets.storage.recordings import to_source, write_status
 from scribe_assets.storage.s3 import S3Storage

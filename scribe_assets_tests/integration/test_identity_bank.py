@@ -20,9 +20,9 @@ from scribe_assets.artifacts.documents import (
 )
 from scribe_assets.cli import app
 from scribe_assets.definitions import build_definitions
+from scribe_assets.keys import RecordingRef
 from scribe_assets.local.demo import VOICES
 from scribe_assets.local.demo import enrol as enrol_both
-from scribe_assets.partitions import RecordingRef
 from scribe_assets.settings import Settings
 from scribe_assets.speech import media
 from scribe_assets.speech.engine.registry import ModelRegistry

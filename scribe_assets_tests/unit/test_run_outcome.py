@@ -17,8 +17,8 @@ from dagster._utils.error import SerializableErrorInfo
 
 from scribe_assets.artifacts.documents import Status
 from scribe_assets.errors import StorageUnavailableError
+from scribe_assets.keys import RecordingRef
 from scribe_assets.library.status import queued, started
-from scribe_assets.partitions import RecordingRef
 from scribe_assets.sensors import run_outcome
 from scribe_assets.sensors.run_end import DECISION_TIME, sentence
 from scribe_assets.sensors.run_outcome import (

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from scribe_assets.definitions import build_definitions
 from scribe_assets.errors import StorageRefusedError, StorageUnavailableError
+from scribe_assets.keys import RecordingRef
 from scribe_assets.library.status import started
-from scribe_assets.partitions import RecordingRef
 from scribe_assets.sensors import uploads as uploads_module
 from scribe_assets.sensors.uploads import MAX_REQUESTS, OVERLAP, Cursor, content, pending
 from scribe_assets.settings import Settings

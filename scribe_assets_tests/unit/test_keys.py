@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from scribe_assets.partitions import RecordingRef, recording_id, user_of
+from scribe_assets.keys import RecordingRef
 
 # S3 keys: any Unicode but lone surrogates, at most 1024 bytes.
 keys = st.text(
@@ -40,9 +40,22 @@ def test_a_partition_key_means_nothing_to_dagster(key: str) -> None:
     assert ".." not in partition_key
 
 
-@given(keys)
-def test_the_id_is_a_function_of_user_and_key(key: str) -> None:
-    assert recording_id(user_of(key), key) == RecordingRef.from_upload_key(key).recording_id
+@pytest.mark.parametrize(
+    ("key", "partition_key"),
+    [
+        ("meeting.mp4", "default.meeting-mp4-2eljctv5677xsqjq"),
+        ("default/meeting.mp4", "default.meeting-mp4-7n7krzbefn4lziwr"),
+        ("/a.wav", "default.a-wav-thyghnkjds7qsavn"),
+        ("anne/2026/Réunion du 3 été.wav", "anne.2026-Reunion-du-3-ete-wav-mqtdrazkq577ztuh"),
+        ("équipe son/a.wav", "~C3~A9quipe~20son.a-wav-ggpipprnzqto563f"),
+        ("anne/会議", "anne.recording-ofxj2rp2yl3eqmw5"),
+        ("b.n/~a%.wav", "b~2En.a-wav-rizdd3arvpn2ovuz"),
+        ("anne/" + "long-" * 40 + ".wav", "anne." + "long-" * 15 + "wav-qu2j2oqcbgp2h6js"),
+    ],
+)
+def test_keys_stay_what_they_were(key: str, partition_key: str) -> None:
+    """Folders in S3 and partitions in Dagster are called so: another id would lose them."""
+    assert RecordingRef.from_upload_key(key).partition_key == partition_key
 
 
 @pytest.mark.parametrize(
