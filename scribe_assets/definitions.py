@@ -5,14 +5,16 @@ from typing import Any
 
 from dagster import AssetsDefinition, Definitions, define_asset_job
 
-from scribe_assets.assets.converted_audio import converted_audio
-from scribe_assets.assets.diarization import diarization
 from scribe_assets.assets.external import identity_bank, uploads
-from scribe_assets.assets.fused_result import fused_result
-from scribe_assets.assets.speaker_embeddings import speaker_embeddings
-from scribe_assets.assets.speaker_identities import speaker_identities
-from scribe_assets.assets.transcript import transcript
-from scribe_assets.assets.voiceprints import reidentification, voiceprints
+from scribe_assets.assets.identification import Identification
+from scribe_assets.assets.people.reidentification import reidentification
+from scribe_assets.assets.people.voiceprints import voiceprints
+from scribe_assets.assets.recording.converted_audio import converted_audio
+from scribe_assets.assets.recording.diarization import diarization
+from scribe_assets.assets.recording.fused_result import fused_result
+from scribe_assets.assets.recording.speaker_embeddings import speaker_embeddings
+from scribe_assets.assets.recording.speaker_identities import speaker_identities
+from scribe_assets.assets.recording.transcript import transcript
 from scribe_assets.checks import CHECKS
 from scribe_assets.launcher.executor import device_executor
 from scribe_assets.launcher.lease import Lease
@@ -77,6 +79,7 @@ def build_definitions(
         resources={
             "storage": storage,
             "models": models,
+            "identification": Identification.from_settings(settings),
             "audio_io_manager": AudioIOManager(storage=storage),
             "document_io_manager": DocumentIOManager(storage=storage),
             **resources,

@@ -1,5 +1,10 @@
-"""Asset checks: what must hold of a result, seen beside it in the UI."""
+"""Asset checks: what must hold of an artifact, shown beside it in Dagster's UI.
 
-from scribe_assets.checks.fused_result import names_are_unique, no_word_is_lost
+`CHECKS` is what the definitions take. Not here: whether a document has the right form, which is
+checked wherever it is read (`artifacts/`), and the check of voice samples, which the asset
+`voiceprints` reports itself, because only it knows what became of each sample.
+"""
+
+from scribe_assets.checks.recording.fused_result import names_are_unique, no_word_is_lost
 
 CHECKS = [no_word_is_lost, names_are_unique]

@@ -11,7 +11,8 @@ from scribe_assets.settings import Settings
 from scribe_assets.speech.engine.devices import resolve_device
 from scribe_assets.speech.engine.weights import CAMPPLUS, SEGMENTATION, whisper_base
 from scribe_assets.speech.media import ffmpeg_binary
-from scribe_assets.storage.s3 import EmbeddedServer, S3Storage
+from scribe_assets.storage.embedded import EmbeddedServer
+from scribe_assets.storage.s3 import S3Storage
 
 MIN_FREE_BYTES = 5 * 1024**3
 

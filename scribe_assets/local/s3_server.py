@@ -5,7 +5,7 @@ from pathlib import Path
 
 from scribe_assets.local.processes import Process, executable, free_port, start, wait_for_port
 from scribe_assets.settings import Settings
-from scribe_assets.storage.s3 import EmbeddedServer
+from scribe_assets.storage.embedded import EmbeddedServer
 
 UNFINISHED_PATTERN = ".rclone_temp_put_*"
 

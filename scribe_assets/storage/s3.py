@@ -1,48 +1,25 @@
 """The S3 resource, for the embedded server, MinIO and Amazon S3 alike."""
 
-import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Self
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    EndpointConnectionError,
-    HTTPClientError,
-    IncompleteReadError,
-    NoCredentialsError,
-    ProfileNotFound,
-    ResponseStreamingError,
-)
+from botocore.exceptions import ProfileNotFound
 from dagster_aws.s3 import S3Resource
 
-from scribe_assets.errors import (
-    BrokenOffError,
-    MissingObjectError,
-    StorageRefusedError,
-    StorageUnavailableError,
-)
+from scribe_assets.errors import BrokenOffError, MissingObjectError, StorageRefusedError
 from scribe_assets.settings import Settings
+from scribe_assets.storage.embedded import EmbeddedServer
+from scribe_assets.storage.faults import explained
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-REFUSED = {
-    "403",
-    "AccessDenied",
-    "AuthorizationHeaderMalformed",
-    "ExpiredToken",
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-}
 CHUNK = 1 << 20
 TIME_TOLERANCE = timedelta(seconds=5)
 READ_ATTEMPTS = 5
@@ -74,44 +51,6 @@ class S3Object:
         return self.key == key and self.etag == etag and apart <= TIME_TOLERANCE
 
 
-@dataclass(frozen=True)
-class EmbeddedServer:
-    """Where the embedded S3 server of a SCRIBE_HOME is, and its credentials."""
-
-    port: int
-    access_key: str
-    secret_key: str
-
-    @property
-    def endpoint_url(self) -> str:
-        """Loopback only."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @staticmethod
-    def file(home: Path) -> Path:
-        """The file that remembers it, readable by its owner alone."""
-        return home / "s3" / "server.json"
-
-    @classmethod
-    def read(cls, home: Path) -> "EmbeddedServer | None":
-        """What the file says; None before the first start."""
-        try:
-            return cls(**json.loads(cls.file(home).read_text()))
-        except FileNotFoundError:
-            return None
-
-    def write(self, home: Path) -> None:
-        """Remember it, whole or not at all."""
-        file = self.file(home)
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = file.with_suffix(f".{os.getpid()}")
-        with os.fdopen(
-            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
-        ) as out:
-            json.dump(asdict(self), out)
-        temporary.replace(file)
-
-
 @lru_cache(maxsize=8)
 def _client(endpoint_url: str | None, access_key: str | None, secret_key: str | None) -> "S3Client":
     """A thread-safe client for each place."""
@@ -139,8 +78,8 @@ def _client(endpoint_url: str | None, access_key: str | None, secret_key: str | 
 class S3Storage(S3Resource):
     """`dagster_aws.s3.S3Resource` that finds Scribe's server and says clearly what is wrong.
 
-    Credentials are read from the environment (or the embedded server's file) when they are used,
-    and are no part of the configuration, which Dagster shows in its UI.
+    Make it with `from_settings`. Its configuration, which Dagster shows in its UI, holds no
+    credentials: those stay in the settings, or in the file of the embedded server.
     """
 
     home: str
@@ -148,15 +87,35 @@ class S3Storage(S3Resource):
     processed_bucket: str
     identity_bucket: str
 
+    _settings: ClassVar[Settings | None] = None
+    """With the credentials. An attribute of the class, and not of the object, because Dagster makes
+    its own copies of a resource, from the class and the configuration alone."""
+
     @classmethod
-    def from_settings(cls, settings: Settings) -> "S3Storage":
-        """The resource for an installation."""
-        return cls(
+    def from_settings(cls, settings: Settings, **fields: Any) -> Self:
+        """The resource for an installation. Every call makes a class, for its `_settings`.
+
+        Args:
+            settings: of the installation.
+            fields: what a subclass needs besides.
+        """
+
+        class Connected(cls):  # type: ignore[valid-type, misc]
+            __doc__ = cls.__doc__
+            _settings = settings
+
+        # Dagster's UI shows the type of a resource by these.
+        Connected.__module__ = cls.__module__
+        Connected.__name__ = cls.__name__
+        Connected.__qualname__ = cls.__qualname__
+        connected: type[Self] = Connected
+        return connected(
             endpoint_url=settings.endpoint_url,
             home=str(settings.home),
             uploads_bucket=settings.uploads_bucket,
             processed_bucket=settings.processed_bucket,
             identity_bucket=settings.identity_bucket,
+            **fields,
         )
 
     def get_client(self) -> "S3Client":
@@ -165,7 +124,9 @@ class S3Storage(S3Resource):
         Raises:
             StorageRefusedError: no credentials, or no embedded server to talk to.
         """
-        settings = Settings.load()
+        settings = self._settings
+        if settings is None:
+            raise ValueError("this storage has no settings; make it with S3Storage.from_settings")
         if settings.embedded_s3:
             server = EmbeddedServer.read(Path(self.home))
             if server is None:
@@ -185,7 +146,7 @@ class S3Storage(S3Resource):
 
     def objects(self, bucket: str, prefix: str = "") -> Iterator[S3Object]:
         """All objects under a prefix, in the order of their keys."""
-        with _explained(bucket, prefix):
+        with explained(bucket, prefix):
             pages = self.get_client().get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=bucket, Prefix=prefix):
                 for item in page.get("Contents", []):
@@ -203,7 +164,7 @@ class S3Storage(S3Resource):
         Raises:
             MissingObjectError: it is not there.
         """
-        with _explained(bucket, key):
+        with explained(bucket, key):
             found = self.get_client().head_object(Bucket=bucket, Key=key)
             return _described(bucket, key, found)
 
@@ -229,13 +190,13 @@ class S3Storage(S3Resource):
         return self._read(bucket, key)
 
     def _read(self, bucket: str, key: str) -> bytes:
-        with _explained(bucket, key):
+        with explained(bucket, key):
             return self.get_client().get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def write(self, bucket: str, key: str, content: str | bytes, content_type: str) -> str:
         """Write a small object, whole or not at all, and return its URI."""
         body = content.encode() if isinstance(content, str) else content
-        with _explained(bucket, key):
+        with explained(bucket, key):
             self.get_client().put_object(
                 Bucket=bucket, Key=key, Body=body, ContentType=content_type
             )
@@ -243,7 +204,7 @@ class S3Storage(S3Resource):
 
     def download(self, bucket: str, key: str, target: Path) -> S3Object:
         """Stream an object into a file, and say which version of it that was."""
-        with _explained(bucket, key):
+        with explained(bucket, key):
             found = self.get_client().get_object(Bucket=bucket, Key=key)
             with target.open("wb") as file:
                 for chunk in found["Body"].iter_chunks(CHUNK):
@@ -259,7 +220,7 @@ class S3Storage(S3Resource):
         self, stream: BinaryIO, bucket: str, key: str, content_type: str, callback: Any = None
     ) -> str:
         """As `upload`; `callback` is told of every so many bytes sent."""
-        with _explained(bucket, key):
+        with explained(bucket, key):
             self.get_client().upload_fileobj(
                 stream, bucket, key, ExtraArgs={"ContentType": content_type}, Callback=callback
             )
@@ -267,7 +228,7 @@ class S3Storage(S3Resource):
 
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object, if it is there."""
-        with _explained(bucket, key):
+        with explained(bucket, key):
             self.get_client().delete_object(Bucket=bucket, Key=key)
 
     def ensure_buckets(self) -> list[str]:
@@ -276,10 +237,10 @@ class S3Storage(S3Resource):
         for bucket in (self.uploads_bucket, self.processed_bucket, self.identity_bucket):
             client = self.get_client()
             try:
-                with _explained(bucket, ""):
+                with explained(bucket, ""):
                     client.head_bucket(Bucket=bucket)
             except MissingObjectError:
-                with _explained(bucket, ""):
+                with explained(bucket, ""):
                     region = client.meta.region_name
                     if self.endpoint_url is None and region != "us-east-1":
                         client.create_bucket(
@@ -300,39 +261,3 @@ def _described(bucket: str, key: str, found: Any) -> S3Object:
         found["ContentLength"],
         found["LastModified"].replace(microsecond=0),
     )
-
-
-@contextmanager
-def _explained(bucket: str, key: str) -> Iterator[None]:
-    """Turn what boto3 says into what happened, where, and what to do."""
-    where = f"s3://{bucket}/{key}" if key else f"bucket {bucket}"
-    try:
-        yield
-    except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        if code in {"404", "NoSuchKey", "NotFound"}:
-            raise MissingObjectError(f"{where} does not exist") from error
-        if code == "NoSuchBucket":
-            raise StorageRefusedError(
-                f"bucket {bucket} does not exist; create it or correct its SCRIBE_…_BUCKET variable"
-            ) from error
-        if code in REFUSED:
-            raise StorageRefusedError(
-                f"S3 refuses access to {where} ({code}); check MINIO_ACCESS_KEY, "
-                "MINIO_SECRET_KEY and the rights of that account"
-            ) from error
-        raise StorageUnavailableError(f"S3 failed at {where}: {error}") from error
-    except NoCredentialsError as error:
-        raise StorageRefusedError(
-            "there are no S3 credentials; set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, "
-            "or the AWS variables or profile"
-        ) from error
-    except (IncompleteReadError, ResponseStreamingError) as error:
-        raise BrokenOffError(f"{where} came only in part; a later try may succeed") from error
-    except (EndpointConnectionError, HTTPClientError, ConnectionError, TimeoutError) as error:
-        raise StorageUnavailableError(
-            f"S3 does not answer ({error.__class__.__name__} at {where}); is it running? "
-            "The embedded server runs while 'scribe up' does, others are at MINIO_ENDPOINT"
-        ) from error
-    except BotoCoreError as error:
-        raise StorageUnavailableError(f"S3 failed at {where}: {error}") from error

@@ -14,7 +14,8 @@ from scribe_assets.errors import (
 from scribe_assets.local.processes import stop
 from scribe_assets.local.s3_server import start_s3_server
 from scribe_assets.settings import Settings
-from scribe_assets.storage.s3 import EmbeddedServer, S3Storage
+from scribe_assets.storage.embedded import EmbeddedServer
+from scribe_assets.storage.s3 import S3Storage
 
 KEYS = ["a.wav", "anne/été/réunion du 3.wav", "b c/d+e&f%20g.wav", "x/y/z/" + "long" * 40]
 

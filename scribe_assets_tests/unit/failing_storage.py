@@ -29,8 +29,9 @@ class FailingStorage(S3Storage):
         unavailable: Sequence[str] = (),
         refused_bucket: str = "",
     ) -> "FailingStorage":
-        return cls(
-            **storage.model_dump(),
+        assert storage._settings is not None
+        return cls.from_settings(
+            storage._settings,
             refused=list(refused),
             unavailable=list(unavailable),
             refused_bucket=refused_bucket,

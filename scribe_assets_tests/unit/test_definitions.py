@@ -4,6 +4,9 @@ import subprocess
 import sys
 
 from dagster import AssetKey
+from dagster._core.remote_representation.external_data import RepositorySnap
+from dagster._serdes import serialize_value
+from pydantic import SecretStr
 
 from scribe_assets.definitions import PEOPLE, STAGES, build_definitions
 from scribe_assets.partitions import recordings, users
@@ -48,7 +51,17 @@ def test_loading_imports_no_model_library() -> None:
     assert answer.stdout.strip() == "[]"
 
 
-def test_no_secret_is_part_of_a_resource() -> None:
-    definitions = build_definitions(Settings.load())
+def test_no_secret_is_part_of_what_dagster_keeps_and_shows() -> None:
+    settings = Settings(
+        minio_endpoint="minio:9000",
+        minio_access_key="hush-access",
+        minio_secret_key=SecretStr("hush-secret"),
+        hf_token=SecretStr("hush-token"),
+    )
+    definitions = build_definitions(settings)
     storage = (definitions.resources or {})["storage"]
-    assert "key" not in " ".join(name for name, value in storage.dict().items() if value)
+    assert "hush" not in repr(storage)
+    assert "hush" not in str(storage.dict())
+    shown = RepositorySnap.from_def(definitions.get_repository_def())
+    assert "minio:9000" in serialize_value(shown)
+    assert "hush" not in serialize_value(shown)

@@ -14,6 +14,7 @@ from dagster import (
 )
 from dagster._core.events import DagsterEventType, JobFailureData
 from dagster._utils.error import SerializableErrorInfo
+from pydantic import SecretStr
 
 from scribe_assets.artifacts.documents import Status
 from scribe_assets.errors import StorageUnavailableError
@@ -30,6 +31,7 @@ from scribe_assets.sensors.run_outcome import (
     Tick,
     run_outcome_sensor,
 )
+from scribe_assets.settings import Settings
 from scribe_assets.storage.recordings import read_status, to_source, write_document, write_status
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.tags import (
@@ -397,18 +399,15 @@ def test_the_number_of_unsettled_runs_is_bounded(
     assert len(Cursor.read(site.cursor).unsettled) == 2
 
 
-def test_while_s3_is_away_the_tick_fails_and_nothing_is_lost(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_while_s3_is_away_the_tick_fails_and_nothing_is_lost(site: Site) -> None:
     status = site.running("a.wav", "1")
     site.run("1", status)
     site.end("1", DagsterRunStatus.CANCELED)
-    with monkeypatch.context() as patch:
-        patch.setenv("MINIO_ENDPOINT", "127.0.0.1:9")
-        patch.setenv("MINIO_ACCESS_KEY", "a")
-        patch.setenv("MINIO_SECRET_KEY", "b")
-        with pytest.raises(StorageUnavailableError):
-            site.tick()
+    nobody_there = Settings(
+        minio_endpoint="127.0.0.1:9", minio_access_key="a", minio_secret_key=SecretStr("b")
+    )
+    with pytest.raises(StorageUnavailableError):
+        site.tick(S3Storage.from_settings(nobody_there))
     assert site.cursor is None
     site.tick()
     assert site.state(status) == "failed"

@@ -12,12 +12,12 @@ from dagster import (
 
 from scribe_assets.artifacts.documents import SpeakerEmbeddings, SpeakerIdentities, Voiceprints
 from scribe_assets.artifacts.formats.md import escape
+from scribe_assets.assets.identification import Identification
+from scribe_assets.assets.people.voiceprints import voiceprints
 from scribe_assets.assets.stage import stage
-from scribe_assets.assets.voiceprints import voiceprints
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.library.naming import decide
 from scribe_assets.partitions import recordings
-from scribe_assets.settings import Settings
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.storage.bank import refresh_voiceprints
 from scribe_assets.storage.recordings import ConvertedAudio
@@ -39,6 +39,7 @@ def speaker_identities(
     context: AssetExecutionContext,
     storage: S3Storage,
     models: ResourceParam[ModelRegistry],
+    identification: Identification,
     converted_audio: ConvertedAudio,
     speaker_embeddings: SpeakerEmbeddings,
 ) -> Output[SpeakerIdentities]:
@@ -53,7 +54,7 @@ def speaker_identities(
             )
             for problem in (line for person in enrolled.people for line in person.problems):
                 context.log.warning(problem)
-        document = decide(speaker_embeddings, enrolled, Settings.load().identity_threshold)
+        document = decide(speaker_embeddings, enrolled, identification.threshold)
         rows = "".join(
             f"| {i.label} | {escape(i.name or '')} | {escape(i.reason)} |\n"
             for i in document.identities

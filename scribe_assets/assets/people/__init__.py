@@ -1,0 +1,1 @@
+"""What is made of a user's identity bank, partitioned by user."""

@@ -1,0 +1,1 @@
+"""What must hold of the artifacts of a recording, one file an asset."""

@@ -1,0 +1,47 @@
+"""The file that says where the embedded S3 server of a SCRIBE_HOME is.
+
+`local/s3_server.py` writes it when it starts the server; whoever talks to the server reads it.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class EmbeddedServer:
+    """Where the embedded S3 server of a SCRIBE_HOME is, and its credentials."""
+
+    port: int
+    access_key: str
+    secret_key: str
+
+    @property
+    def endpoint_url(self) -> str:
+        """Loopback only."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @staticmethod
+    def file(home: Path) -> Path:
+        """The file that remembers it, readable by its owner alone."""
+        return home / "s3" / "server.json"
+
+    @classmethod
+    def read(cls, home: Path) -> "EmbeddedServer | None":
+        """What the file says; None before the first start."""
+        try:
+            return cls(**json.loads(cls.file(home).read_text()))
+        except FileNotFoundError:
+            return None
+
+    def write(self, home: Path) -> None:
+        """Remember it, whole or not at all."""
+        file = self.file(home)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = file.with_suffix(f".{os.getpid()}")
+        with os.fdopen(
+            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
+        ) as out:
+            json.dump(asdict(self), out)
+        temporary.replace(file)
