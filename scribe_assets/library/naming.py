@@ -1,10 +1,13 @@
-"""Names for the speakers of recordings, from what is kept of their voices. No audio, no model.
+"""Who the speakers of recordings are, decided from what is kept of their voices.
 
-The assets call this for one recording; `refresh_names` does it for all recordings of a user after
-the identity bank has changed."""
+No audio and no model is needed. The assets call `decide`, `without_forgotten` and `combine` for one
+recording; `refresh_names` does all of it for every recording of a user, after the identity bank or
+the threshold has changed.
+"""
 
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scribe_assets.artifacts.documents import (
     Diarization,
@@ -22,17 +25,25 @@ from scribe_assets.keys import RecordingRef
 from scribe_assets.speech.fusion import fuse
 from scribe_assets.speech.timeline import Timeline, Transcription
 from scribe_assets.speech.voices.identification import THRESHOLD, forgotten, identify
-from scribe_assets.storage.bank import is_enrolled, read_voiceprints
+from scribe_assets.speech.voices.voice import Identity
+from scribe_assets.storage.bank import folders, read_voiceprints
 from scribe_assets.storage.recordings import read_document, recordings_with, write_document
 from scribe_assets.storage.s3 import S3Storage
 
 MAX_PASSES = 5
+"""How often `refresh_names` begins again because the bank has changed meanwhile."""
 
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What became of a recording: its documents that were written anew, if any were; `problem` says
-    why its speakers could not be compared."""
+    """What became of a recording.
+
+    Attributes:
+        ref: the recording.
+        identities: as they were written anew; None where they stayed.
+        result: as it was written anew; None where it stayed.
+        problem: why its speakers could not be compared with the enrolled people.
+    """
 
     ref: RecordingRef
     identities: SpeakerIdentities | None = None
@@ -65,20 +76,35 @@ def decide(
 def without_forgotten(
     storage: S3Storage, user_id: str, identities: SpeakerIdentities
 ) -> SpeakerIdentities:
-    """The same without those who are no longer in the bank: who is forgotten while a recording is
-    being processed is not named in its result."""
-    named = {one.person_id for one in identities.identities if one.person_id}
-    gone = {person for person in named if not is_enrolled(storage, user_id, person)}
+    """The same without people who are no longer in the bank.
+
+    Somebody may be forgotten while a recording is being processed, or may have been enrolled with
+    another embedding model, so that a new decision is not possible. Then this takes out every trace
+    of the person: the name, the id among the enrolled, as a runner-up, and in the reason.
+    """
+    enrolled = {folder.person_id for folder in folders(storage, user_id)}
+    mentioned = {*identities.enrolled}
+    for identity in identities.identities:
+        mentioned |= {who for who in (identity.person_id, identity.runner_up) if who}
+    gone = mentioned - enrolled
     if not gone:
         return identities
     return identities.model_copy(
         update={
             "enrolled": [person for person in identities.enrolled if person not in gone],
-            "identities": [
-                forgotten(one) if one.person_id in gone else one for one in identities.identities
-            ],
+            "identities": [_without(gone, identity) for identity in identities.identities],
         }
     )
+
+
+def _without(gone: set[str], identity: Identity) -> Identity:
+    """A decision without people who are gone, of whom the reason may speak too."""
+    ids = "|".join(re.escape(person) for person in gone)
+    if identity.person_id in gone or re.search(rf"(?<![\w.-])({ids})(?![\w-])", identity.reason):
+        return forgotten(identity)
+    if identity.runner_up in gone:
+        return replace(identity, runner_up=None, runner_up_score=None)
+    return identity
 
 
 def combine(
@@ -101,16 +127,7 @@ def combine(
             embedding=identities.model,
             transcription=transcript.model,
         ),
-        speakers=[
-            Speaker(
-                label=identity.label,
-                person_id=identity.person_id,
-                name=identity.name,
-                score=identity.score,
-                speech_seconds=identity.speech_seconds,
-            )
-            for identity in identities.identities
-        ],
+        speakers=speakers_of(identities),
         segments=fuse(
             Transcription(
                 transcript.language, transcript.language_probability, transcript.segments
@@ -118,6 +135,20 @@ def combine(
             Timeline(diarization.turns, diarization.exclusive),
         ),
     )
+
+
+def speakers_of(identities: SpeakerIdentities) -> list[Speaker]:
+    """The speakers of a result."""
+    return [
+        Speaker(
+            label=identity.label,
+            person_id=identity.person_id,
+            name=identity.name,
+            score=identity.score,
+            speech_seconds=identity.speech_seconds,
+        )
+        for identity in identities.identities
+    ]
 
 
 def refresh_names(
@@ -128,14 +159,17 @@ def refresh_names(
 ) -> Iterator[Refreshed]:
     """Decide anew who speaks in every recording of a user, and write what changes.
 
-    It is done again from the start when the voiceprints have changed meanwhile, so that of two that
-    run at a time the last word is that of the newer bank.
+    It begins again when the voiceprints have changed meanwhile. So the newer bank has the last word
+    where two of these run at the same time.
 
     Args:
         storage: S3.
         user_id: whose recordings.
         threshold: see `decide`.
         progress: told the fraction of the recordings that is done.
+
+    Yields:
+        Each recording that has been identified before, in every pass.
     """
     for _ in range(MAX_PASSES):
         enrolled = read_voiceprints(storage, user_id)
@@ -175,13 +209,29 @@ def refresh_recording(
         identities = decide(embeddings, enrolled, threshold)
     else:
         identities = without_forgotten(storage, ref.user_id, before)
-    if identities == before:
-        return Refreshed(ref, problem=problem)
-    write_document(storage, ref, identities)
+    changed = None
+    if identities != before:
+        changed = identities
+        write_document(storage, ref, identities)
+    result = _refresh_result(storage, ref, identities)
+    return Refreshed(ref, changed, result, problem)
+
+
+def _refresh_result(
+    storage: S3Storage, ref: RecordingRef, identities: SpeakerIdentities
+) -> Result | None:
+    """Write a result whose speakers are not those of the identities, and return it.
+
+    The result itself is compared, and not only the identities with what they were: when writing a
+    result fails after its identities were written, the next try finds them unchanged. The same is
+    true when a run writes its result while the names are refreshed.
+    """
     try:
-        old = read_document(storage, ref, Result)
+        before = read_document(storage, ref, Result)
     except MissingObjectError:  # its run goes on, and takes what is written now
-        return Refreshed(ref, identities, problem=problem)
+        return None
+    if before.speakers == speakers_of(identities):
+        return None
     result = combine(
         read_document(storage, ref, Recording),
         read_document(storage, ref, Diarization),
@@ -189,7 +239,7 @@ def refresh_recording(
         read_document(storage, ref, Transcript),
     )
     # While a newer version of the upload is being processed, the result is still the old one's.
-    if result == old or result.source != old.source:
-        return Refreshed(ref, identities, problem=problem)
+    if result == before or result.source != before.source:
+        return None
     write_document(storage, ref, result)
-    return Refreshed(ref, identities, result, problem)
+    return result

@@ -1,13 +1,11 @@
 """The demonstration: the telephone call that pyannote.audio ships, and its two speakers."""
 
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
-from scribe_assets.artifacts.documents import Profile
+from scribe_assets.library import people
 from scribe_assets.speech import media
 from scribe_assets.speech.engine.weights import package_folder
-from scribe_assets.storage.layout import profile_key, voice_prefix
 from scribe_assets.storage.s3 import S3Object, S3Storage
 
 USER = "demo"
@@ -32,17 +30,14 @@ def enrol(storage: S3Storage, user: str = USER) -> None:
     import soundfile
 
     waveform = media.decode(sample())
-    bucket = storage.identity_bucket
-    with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
-        for name, turns in VOICES.items():
-            person = name.lower()
+    for name, turns in VOICES.items():
+        with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
+            files = []
             for number, samples in enumerate(media.cut(waveform, turns), start=1):
-                clip = Path(folder) / f"sample-{number}.wav"
-                soundfile.write(clip, samples, media.SAMPLE_RATE)
-                key = f"{voice_prefix(user, person)}{clip.name}"
-                storage.upload(clip, bucket, key, "audio/wav")
-            profile = Profile(name=name, created_at=datetime.now(UTC))
-            storage.write(bucket, profile_key(user, person), profile.to_json(), "application/json")
+                file = Path(folder) / f"sample-{number}.wav"
+                soundfile.write(file, samples, media.SAMPLE_RATE)
+                files.append(file)
+            people.enrol(storage, user, name.lower(), files, name)
 
 
 def upload(storage: S3Storage) -> S3Object:

@@ -25,7 +25,7 @@ from scribe_assets.errors import DocumentError, MediaError, MissingObjectError
 from scribe_assets.speech import media
 from scribe_assets.speech.voices.samples import voice_sample
 from scribe_assets.speech.voices.voice import VoiceSample
-from scribe_assets.storage.layout import person_prefix, voiceprints_key
+from scribe_assets.storage.layout import voiceprints_key
 from scribe_assets.storage.s3 import S3Object, S3Storage
 
 if TYPE_CHECKING:
@@ -72,11 +72,6 @@ def version(people: list[Folder]) -> str:
     folders_ = "\0".join(person.person_id for person in people)
     named = f"{folders_}\n{told}".encode("utf-8", "surrogatepass")
     return hashlib.sha256(named).hexdigest()[:16]
-
-
-def is_enrolled(storage: S3Storage, user_id: str, person_id: str) -> bool:
-    """Whether there is anything of a person in the bank."""
-    return any(storage.objects(storage.identity_bucket, person_prefix(user_id, person_id)))
 
 
 def fetch_sample(storage: S3Storage, sample: S3Object) -> tuple[np.ndarray, str]:

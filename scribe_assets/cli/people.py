@@ -1,0 +1,116 @@
+"""The commands for the identity bank: `enroll`, `people`, `forget`, `reidentify`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from scribe_assets.cli.app import User, log, open_storage, out
+from scribe_assets.errors import UsageError
+from scribe_assets.keys import DEFAULT_USER
+from scribe_assets.library import people as library
+from scribe_assets.library.naming import refresh_names
+from scribe_assets.library.recordings import ANY_USER, find_recording
+from scribe_assets.settings import Settings
+from scribe_assets.storage.s3 import S3Storage
+
+
+def enroll(
+    person: Annotated[str, typer.Argument(help="A short id, such as emmanuel.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(exists=True, dir_okay=False, readable=True)
+    ] = None,
+    user: User = ANY_USER,
+    name: Annotated[str | None, typer.Option(help="The name to show; else the id.")] = None,
+    recording: Annotated[
+        str | None,
+        typer.Option("--from", help="A processed recording (upload key or id), instead of files."),
+    ] = None,
+    speaker: Annotated[
+        str | None, typer.Option(help="With --from: who in it, such as SPEAKER_01.")
+    ] = None,
+) -> None:
+    """Enrol a voice from files in which only this person speaks, or from a processed recording."""
+    library.check_ids(user, person)
+    if bool(files) == bool(recording) or bool(recording) != bool(speaker):
+        raise UsageError("give either sample files, or --from RECORDING --speaker SPEAKER_01")
+    storage = open_storage()
+    storage.ensure_buckets()
+    if recording and speaker:
+        ref = find_recording(storage, recording, user)
+        uris = library.enrol_from_recording(storage, ref, speaker, person, name)
+    else:
+        uris = library.enrol(storage, user or DEFAULT_USER, person, files or [], name)
+    for uri in uris:
+        out.print(uri, markup=False)
+    log.print("while 'scribe up' runs, the name is in all recordings in a moment")
+
+
+def people(user: User = DEFAULT_USER) -> None:
+    """List the people of the identity bank: their samples, and when they were last heard."""
+    storage = open_storage()
+    listed = library.list_people(storage, user)
+    if not listed:
+        log.print(f"nobody is enrolled for {user}; 'scribe enroll PERSON FILE' does it")
+        return
+    heard = library.last_heard(storage, user, [person.person_id for person in listed])
+    table = Table(
+        "person", "name", "samples", "speech", "quality", "last heard", "problem", box=None
+    )
+    for person in listed:
+        table.add_row(
+            escape(person.person_id),
+            escape(person.name),
+            str(person.samples),
+            f"{person.speech_seconds:.1f} s",
+            "" if person.consistency is None else f"{person.consistency:.2f}",
+            _when(heard, person.person_id),
+            escape("; ".join(person.problems)),
+        )
+    out.print(table)
+
+
+def _when(heard: library.LastHeard, person_id: str) -> str:
+    """When somebody was last heard; "never" only where all recordings were searched."""
+    date = heard.dates.get(person_id)
+    if date is not None:
+        return f"{date:%Y-%m-%d}"
+    return "never" if heard.complete else f"not in the last {heard.searched}"
+
+
+def forget(
+    person: Annotated[str, typer.Argument(help="The person's id; see 'scribe people'.")],
+    user: User = DEFAULT_USER,
+) -> None:
+    """Remove a person's samples and voiceprint, and the name from all results."""
+    storage = open_storage()
+    removed = library.forget(storage, user, person)
+    log.print(f"{removed} files of {person} removed", markup=False)
+    _refresh_names(storage, user)
+
+
+def reidentify(user: User = DEFAULT_USER) -> None:
+    """Decide anew who speaks in all recordings of a user; after another threshold, for example."""
+    _refresh_names(open_storage(), user)
+
+
+def _refresh_names(storage: S3Storage, user: str) -> None:
+    changed, problems = set(), {}
+    with Progress(TextColumn("names"), BarColumn(), console=log, transient=True) as progress:
+        task = progress.add_task("names", total=1.0)
+        for refreshed in refresh_names(
+            storage,
+            user,
+            Settings.load().identity_threshold,
+            lambda done: progress.update(task, completed=done),
+        ):
+            if refreshed.result:
+                changed.add(refreshed.ref)
+            if refreshed.problem:
+                problems[refreshed.ref] = refreshed.problem
+    for ref, problem in problems.items():
+        log.print(f"{ref.recording_id}: {problem}", markup=False)
+    out.print(f"{len(changed)} results changed")

@@ -1,0 +1,198 @@
+"""The commands for recordings: `upload`, `status`, `show`."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from scribe_assets.artifacts.documents import Options, Status
+from scribe_assets.artifacts.formats import FORMATS
+from scribe_assets.cli.app import Key, User, log, open_storage, out
+from scribe_assets.keys import DEFAULT_USER, RecordingRef
+from scribe_assets.library import recordings
+from scribe_assets.library.recordings import ANY_USER
+from scribe_assets.settings import Settings
+from scribe_assets.storage.s3 import S3Object, S3Storage
+
+STATE_STYLES = {"queued": "dim", "running": "cyan", "succeeded": "green", "failed": "red"}
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+
+
+def upload(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True)],
+    user: User = DEFAULT_USER,
+    language: Annotated[str | None, typer.Option(help="Code such as fr; else detected.")] = None,
+    speakers: Annotated[int | None, typer.Option(min=1, help="How many, if known.")] = None,
+    hotwords: Annotated[str | None, typer.Option(help="Words to expect, such as names.")] = None,
+    job_id: Annotated[str | None, typer.Option(help="Your own word for the job.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the results.")] = False,
+) -> None:
+    """Upload recordings; the sensor finds them."""
+    storage = open_storage()
+    recordings.upload_keys(files, user)  # said before a progress bar is drawn
+    options = _options(job_id=job_id, language=language, num_speakers=speakers, hotwords=hotwords)
+    with _bytes_progress() as progress:
+        bars: dict[Path, TaskID] = {}
+
+        def show_progress(file: Path, sent: int) -> None:
+            if file not in bars:
+                bars[file] = progress.add_task(file.name, total=file.stat().st_size)
+            progress.advance(bars[file], sent)
+
+        uploads = recordings.upload_recordings(storage, files, user, options, show_progress)
+    for upload in uploads:
+        out.print(upload.key, markup=False)
+    if wait:
+        outcomes = follow(storage, uploads)
+        for status in outcomes:
+            _print_status(storage, status)
+        if any(status.state == "failed" for status in outcomes):
+            raise typer.Exit(1)
+
+
+def _options(**values: Any) -> Options:
+    """The options that were given, checked as those in a file beside an upload are."""
+    given = {name: value for name, value in values.items() if value is not None}
+    return Options.from_json(json.dumps(given), "the options")
+
+
+def _bytes_progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        console=log,
+        transient=True,
+    )
+
+
+def follow(storage: S3Storage, uploads: Sequence[S3Object]) -> list[Status]:
+    """Show how far these versions of uploads are until each has succeeded or failed, and return
+    their last statuses in the same order."""
+    last: dict[str, Status] = {}
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        console=log,
+    ) as progress:
+        tasks = {upload.key: progress.add_task(f"{upload.key}: uploaded") for upload in uploads}
+        for upload, status in recordings.wait_for_outcomes(storage, uploads):
+            last[upload.key] = status
+            where = f" ({status.step})" if status.step else ""
+            progress.update(tasks[upload.key], description=f"{upload.key}: {status.state}{where}")
+            if recordings.is_outcome(status):
+                progress.stop_task(tasks[upload.key])
+    return [last[upload.key] for upload in uploads]
+
+
+def status(
+    key: Annotated[
+        str | None, typer.Argument(help="Upload key or recording id; none: all.")
+    ] = None,
+    user: User = ANY_USER,
+    last: Annotated[int, typer.Option(help="How many, latest first.")] = 30,
+) -> None:
+    """Show how far recordings are."""
+    storage = open_storage()
+    if key:
+        _print_status(storage, recordings.find_status(storage, key, user))
+        return
+    rows, total = recordings.list_statuses(storage, user, last)
+    if not total:
+        log.print("no recordings yet; 'scribe upload FILE' makes one")
+        return
+    table = Table("state", "upload", "step", "updated", box=None)
+    for row in rows:
+        table.add_row(*_cells(row))
+    out.print(table)
+    if total > len(rows):
+        log.print(f"{total - len(rows)} more; see --last")
+    _print_devices(user)
+
+
+def _cells(row: recordings.ListedStatus) -> tuple[str, str, str, str]:
+    """A row of the table; of a recording whose status cannot be read, its id and why."""
+    if row.status is None:
+        name = f"{row.ref.user_id}/{row.ref.recording_id}"
+        written_at = f"{row.written_at:{TIME_FORMAT}}"
+        return "[red]unreadable[/]", escape(name), escape(row.problem or ""), written_at
+    shown = row.status
+    return (
+        f"[{STATE_STYLES[shown.state]}]{shown.state}[/]",
+        escape(shown.source.key),
+        escape(shown.error or shown.step or ""),
+        f"{shown.updated_at:{TIME_FORMAT}}",
+    )
+
+
+def _print_devices(user: str) -> None:
+    """What each device is doing, and who waits for one, in order."""
+    from scribe_assets.launcher.hosts import host_statuses
+
+    for host in host_statuses(Settings.load().home):
+        out.print()
+        if host.state != "serving":
+            out.print(f"a host is {host.state} (process {host.pid})")
+        for device in host.devices:
+            doing = device.doing
+            if device.partition is not None:
+                doing = f"works for {_recording(device.partition, user)}"
+            worker = f" (worker {device.worker})" if device.worker else ""
+            out.print(f"{device.device} {doing}{worker}", markup=False)
+        held = {device.run_id for device in host.devices}
+        others = [run for run in host.runs if run.run_id not in held]
+        for number, run in enumerate(others, start=1):
+            doing = "waits for a device" if run.waits_for_device else "converts or fuses"
+            out.print(
+                f"  {number}. {_recording(run.partition, user)} {doing} (process {run.pid})",
+                markup=False,
+            )
+
+
+def _recording(partition_key: str, user: str) -> str:
+    """A recording under way, for people to read; another user's is not named."""
+    try:
+        ref = RecordingRef.from_partition_key(partition_key)
+    except ValueError:  # a run of something else
+        return "another run"
+    return ref.recording_id if user in (ANY_USER, ref.user_id) else "another user"
+
+
+def _print_status(storage: S3Storage, shown: Status) -> None:
+    out.print(f"{escape(shown.source.key)}: [{STATE_STYLES[shown.state]}]{shown.state}[/]")
+    if shown.step:
+        out.print(f"  step: {shown.step}", markup=False)
+    if shown.error:
+        out.print(f"  why: {shown.error}", markup=False)
+    if shown.state == "succeeded":
+        folder = f"{shown.user_id}/{shown.recording_id}/"
+        out.print(f"  files: s3://{storage.processed_bucket}/{folder}", markup=False)
+
+
+def show(
+    key: Key,
+    user: User = ANY_USER,
+    format_: Annotated[
+        str, typer.Option("--format", "-f", help=f"json, {', '.join(FORMATS)}.")
+    ] = "md",
+) -> None:
+    """Print the transcript of a recording."""
+    storage = open_storage()
+    recordings.check_form(format_)
+    ref = recordings.find_recording(storage, key, user)
+    sys.stdout.write(recordings.read_result(storage, ref, format_, key))

@@ -1,0 +1,100 @@
+"""The commands for the stack: `up`, `demo`, `doctor`."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from scribe_assets.cli.app import log, out
+from scribe_assets.cli.recordings import follow
+from scribe_assets.errors import UsageError
+from scribe_assets.keys import RecordingRef
+from scribe_assets.library import recordings
+from scribe_assets.settings import Settings
+from scribe_assets.storage.s3 import S3Storage
+
+if TYPE_CHECKING:
+    from scribe_assets.local.stack import RunningStack
+
+
+def up() -> None:
+    """Run everything until Ctrl-C: S3, code location, webserver, daemon."""
+    from scribe_assets.local import stack
+
+    settings = Settings.load()
+    log.print("starting …")
+    try:
+        with stack.run(settings) as running:
+            _say(f"UI  {running.running.ui_url}", f"S3  {running.running.s3_url}", "ready")
+            while True:
+                time.sleep(0.5)
+                running.check()
+    except KeyboardInterrupt:
+        log.print("stopped")
+
+
+def _say(*lines: str) -> None:
+    """Plain lines that a program may wait for."""
+    for line in lines:
+        print(line, flush=True)  # noqa: T201
+
+
+def demo() -> None:
+    """Enrol two voices, transcribe a sample recording of them, and show the result."""
+    from scribe_assets.local import demo as sample
+    from scribe_assets.local.s3_server import data_folder
+
+    started = time.monotonic()
+    settings = Settings.load()
+    storage = S3Storage.from_settings(settings)
+    with _stack_for_demo(settings) as running:
+        log.print(f"running: {running.ui_url}")
+        sample.enrol(storage)
+        log.print(f"enrolled: {', '.join(sample.VOICES)} (user {sample.USER})")
+        upload = sample.upload(storage)
+        log.print(f"uploaded: {upload.uri}")
+        ref = RecordingRef.from_upload_key(upload.key)
+        (status,) = follow(storage, [upload])
+        if status.state == "failed":
+            raise UsageError(f"the sample failed: {status.error}")
+        out.print(recordings.read_result(storage, ref, "md"), markup=False)
+        folder = f"s3://{storage.processed_bucket}/{ref.user_id}/{ref.recording_id}/"
+        out.print(f"files: {folder}")
+        if settings.embedded_s3:
+            out.print(f"   in: {data_folder(settings.home)}/{folder.removeprefix('s3://')}")
+    log.print(
+        f"done in {time.monotonic() - started:.0f} s; 'make up' or 'scribe up' keeps it running"
+    )
+
+
+@contextmanager
+def _stack_for_demo(settings: Settings) -> Iterator["RunningStack"]:
+    """The stack that runs already, or one for the time of the demo."""
+    from scribe_assets.local import stack
+
+    running = stack.find(settings.home)
+    if running:
+        yield running
+        return
+    log.print("starting S3, the code location, the webserver and the daemon …")
+    with stack.run(settings) as own:
+        yield own.running
+
+
+def doctor() -> None:
+    """Check this installation: settings, programs, weights, device, storage."""
+    from scribe_assets.local.doctor import examine
+
+    settings = Settings.load()
+    table = Table("", "check", "finding", box=None)
+    findings = list(examine(settings))
+    for finding in findings:
+        mark = "[green]✓[/]" if finding.good else "[red]✗[/]"
+        table.add_row(mark, finding.name, escape(finding.text))
+    out.print(table)
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(1)

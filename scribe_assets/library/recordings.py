@@ -1,0 +1,254 @@
+"""What people do with recordings: find, upload and follow them, and read their results."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from scribe_assets.artifacts.documents import Options, Status
+from scribe_assets.artifacts.formats import FORMATS
+from scribe_assets.errors import (
+    DocumentError,
+    MissingObjectError,
+    StorageRefusedError,
+    UsageError,
+)
+from scribe_assets.keys import DEFAULT_USER, RecordingRef
+from scribe_assets.storage.layout import is_upload, processed_key, sidecar_key
+from scribe_assets.storage.recordings import is_of, read_document, read_status
+from scribe_assets.storage.s3 import S3Object, S3Storage
+
+ANY_USER = ""
+"""Instead of a user: whoever the recording belongs to."""
+
+POLL_SECONDS = 1.0
+JSON = "json"
+"""The result itself, among the names of its forms; see `FORMATS` for the others."""
+
+
+def find_recording(storage: S3Storage, typed: str, user_id: str = ANY_USER) -> RecordingRef:
+    """The recording that somebody means.
+
+    Args:
+        storage: S3.
+        typed: an upload key (with or without the user's folder), a recording id or a partition key.
+        user_id: only this user's recordings.
+
+    Raises:
+        UsageError: there is none, or the upload has not been seen yet.
+    """
+    upload_keys = [typed, f"{user_id or DEFAULT_USER}/{typed}"]
+    for ref in map(RecordingRef.from_upload_key, upload_keys):
+        if user_id in (ANY_USER, ref.user_id) and read_status(storage, ref):
+            return ref
+    for item in _status_files(storage, user_id):
+        ref = _recording_of(item)
+        if typed in (ref.recording_id, ref.partition_key):
+            return ref
+    for upload_key in upload_keys:
+        if storage.exists(storage.uploads_bucket, upload_key):
+            raise UsageError(f"{upload_key} is uploaded and not yet seen; is 'scribe up' running?")
+    raise UsageError(f"there is no recording {typed!r}; 'scribe status' lists them")
+
+
+def find_status(storage: S3Storage, typed: str, user_id: str = ANY_USER) -> Status:
+    """How far a recording is; see `find_recording`.
+
+    Raises:
+        UsageError: there is no such recording, or it has no status.
+    """
+    status = read_status(storage, find_recording(storage, typed, user_id))
+    if status is None:
+        raise UsageError(f"{typed} has no status yet; is 'scribe up' running?")
+    return status
+
+
+@dataclass(frozen=True)
+class ListedStatus:
+    """A recording in a list; `problem` says why its status cannot be read, where it cannot."""
+
+    ref: RecordingRef
+    written_at: datetime
+    status: Status | None
+    problem: str | None = None
+
+
+def list_statuses(
+    storage: S3Storage, user_id: str = ANY_USER, last: int = 30
+) -> tuple[list[ListedStatus], int]:
+    """How far recordings are.
+
+    Args:
+        storage: S3.
+        user_id: only this user's recordings.
+        last: how many to read.
+
+    Returns:
+        The recordings whose status was written last, the newest first, and how many there are in
+        all. A status that is damaged, or that S3 does not give out, costs no other its place.
+    """
+    files = sorted(
+        _status_files(storage, user_id), key=lambda item: item.last_modified, reverse=True
+    )
+    return [_listed(storage, item) for item in files[:last]], len(files)
+
+
+def _listed(storage: S3Storage, item: S3Object) -> ListedStatus:
+    ref = _recording_of(item)
+    try:
+        status = read_document(storage, ref, Status)
+    except (DocumentError, MissingObjectError, StorageRefusedError) as error:
+        return ListedStatus(ref, item.last_modified, None, str(error))
+    return ListedStatus(ref, item.last_modified, status)
+
+
+def _status_files(storage: S3Storage, user_id: str) -> Iterator[S3Object]:
+    prefix = f"{user_id}/" if user_id else ""
+    for item in storage.objects(storage.processed_bucket, prefix):
+        if item.key.endswith(f"/{Status.file_name}"):
+            yield item
+
+
+def _recording_of(item: S3Object) -> RecordingRef:
+    """The recording that a file in the processed bucket belongs to."""
+    return RecordingRef(*item.key.rsplit("/", 2)[:2])
+
+
+def upload_keys(files: Sequence[Path], user_id: str) -> list[str]:
+    """The keys of files that are to become recordings of a user, under their own names.
+
+    Raises:
+        UsageError: a file's name is no key for a recording, or two files have the same name.
+    """
+    keys = [f"{user_id}/{file.name}" for file in files]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise UsageError(f"two of the files would become {key}; upload them one by one")
+        if not is_upload(key) or key.count("/") > 1:
+            raise UsageError(f"{key} is not a key that Scribe takes for a recording; rename it")
+    return keys
+
+
+def upload_recordings(
+    storage: S3Storage,
+    files: Sequence[Path],
+    user_id: str = DEFAULT_USER,
+    options: Options | None = None,
+    progress: Callable[[Path, int], None] = lambda _file, _sent: None,
+) -> list[S3Object]:
+    """Upload files as recordings of a user, and make missing buckets.
+
+    Args:
+        storage: S3.
+        files: any audio or video.
+        user_id: whose recordings they become.
+        options: the same for all of them.
+        progress: told how many more bytes of which file were sent; first 0 for each file.
+
+    Returns:
+        The uploads, in the order of the files.
+
+    Raises:
+        UsageError: see `upload_keys`; then nothing is uploaded.
+    """
+    keys = upload_keys(files, user_id)
+    storage.ensure_buckets()
+    uploads = []
+    for file, key in zip(files, keys, strict=True):
+        # The sensor must find the options when it finds the recording.
+        _put_options(storage, key, options or Options())
+        uploads.append(_upload(storage, file, key, progress))
+    return uploads
+
+
+def _put_options(storage: S3Storage, key: str, options: Options) -> None:
+    """Write the options beside an upload, or remove those of the file that had its name before."""
+    bucket, sidecar = storage.uploads_bucket, sidecar_key(key)
+    if options != Options():
+        storage.write(bucket, sidecar, options.to_json(), "application/json")
+    elif storage.exists(bucket, sidecar):
+        storage.delete(bucket, sidecar)
+
+
+def _upload(
+    storage: S3Storage, file: Path, key: str, progress: Callable[[Path, int], None]
+) -> S3Object:
+    bucket = storage.uploads_bucket
+    progress(file, 0)
+    with file.open("rb") as stream:
+        storage.upload_stream(
+            stream,
+            bucket,
+            key,
+            "application/octet-stream",
+            callback=lambda sent: progress(file, sent),
+        )
+    return storage.head(bucket, key)
+
+
+def wait_for_outcomes(
+    storage: S3Storage, uploads: Sequence[S3Object], poll_seconds: float = POLL_SECONDS
+) -> Iterator[tuple[S3Object, Status]]:
+    """Follow uploads until each of these versions has succeeded or failed.
+
+    Args:
+        storage: S3.
+        uploads: as `upload_recordings` returns them.
+        poll_seconds: how long to wait between two looks.
+
+    Yields:
+        An upload and its status, whenever the status has changed. The last one of each upload is
+        its outcome.
+    """
+    told: dict[str, Status] = {}
+    waiting = list(uploads)
+    while waiting:
+        for upload in list(waiting):
+            status = read_status(storage, RecordingRef.from_upload_key(upload.key))
+            if status is None or not is_of(upload, status.source):
+                continue
+            if is_outcome(status):
+                waiting.remove(upload)
+            if status != told.get(upload.key):
+                told[upload.key] = status
+                yield upload, status
+        if waiting:
+            time.sleep(poll_seconds)
+
+
+def is_outcome(status: Status) -> bool:
+    """Whether a recording will not go on by itself."""
+    return status.state in ("succeeded", "failed")
+
+
+def check_form(form: str) -> None:
+    """Check that results have such a form.
+
+    Raises:
+        UsageError: they have not; the message names those that there are.
+    """
+    if form not in (JSON, *FORMATS):
+        raise UsageError(f"there is no format {form!r}; choose json, {', '.join(FORMATS)}")
+
+
+def read_result(storage: S3Storage, ref: RecordingRef, form: str, typed: str | None = None) -> str:
+    """A result as it lies in S3.
+
+    Args:
+        storage: S3.
+        ref: the recording.
+        form: a key of `FORMATS`, or `json`.
+        typed: what somebody calls the recording, for the error.
+
+    Raises:
+        UsageError: there is no such form, or no result yet.
+    """
+    check_form(form)
+    suffix = ".json" if form == JSON else FORMATS[form].suffix
+    try:
+        content = storage.read(storage.processed_bucket, processed_key(ref, f"result{suffix}"))
+    except MissingObjectError as error:
+        name = typed or ref.recording_id
+        raise UsageError(f"{name} has no result yet; see 'scribe status {name}'") from error
+    return content.decode()
