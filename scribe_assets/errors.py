@@ -3,12 +3,12 @@
     ScribeError
     ├── PermanentError            a person has to act; trying again gives the same
     │   ├── SettingsError         an environment variable is wrong
-    │   ├── UsageError            what is asked for on the command line cannot be done
+    │   ├── UsageError            what a person asks for cannot be done
     │   ├── StackError            a process of the stack did not start, or ended
     │   ├── MediaError            an upload or a sample is not usable audio or video
     │   ├── DocumentError         a JSON document is not what it should be
     │   ├── MissingObjectError    an object that should be in S3 is not there
-    │   └── StorageRefusedError   S3 refuses: credentials, rights, an unknown bucket
+    │   └── StorageRefusedError   S3 refuses: credentials, rights, an unknown bucket, an archive
     └── PassingError              a later try may succeed
         ├── StorageUnavailableError   S3 does not answer, or not well
         │   └── BrokenOffError        an object arrived only in part
@@ -32,7 +32,7 @@ class SettingsError(PermanentError):
 
 
 class UsageError(PermanentError):
-    """What is asked for on the command line cannot be done; the message says why."""
+    """What a person asks for cannot be done; the message says why."""
 
 
 class StackError(PermanentError):
@@ -52,7 +52,7 @@ class MissingObjectError(PermanentError):
 
 
 class StorageRefusedError(PermanentError):
-    """S3 does not accept the credentials, refuses this object, or has no such bucket."""
+    """S3 does not accept the credentials, does not hand out this object, or has no such bucket."""
 
 
 class PassingError(ScribeError):

@@ -76,6 +76,14 @@ def embedded_storage(
 
 
 @pytest.fixture
+def moto_storage(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[S3Storage]:
+    """Empty buckets of a test's own, on moto's server, which has storage classes."""
+    yield from _buckets(request, monkeypatch, tmp_path, "moto")
+
+
+@pytest.fixture
 def instance() -> Iterator[DagsterInstance]:
     """A Dagster instance of a test's own."""
     with DagsterInstance.ephemeral() as ephemeral:

@@ -14,7 +14,7 @@ from scribe_assets.errors import (
     StorageRefusedError,
     UsageError,
 )
-from scribe_assets.keys import DEFAULT_USER, RecordingRef
+from scribe_assets.keys import DEFAULT_USER, RecordingRef, user_of
 from scribe_assets.storage.layout import is_upload, processed_key, sidecar_key
 from scribe_assets.storage.recordings import is_of, read_document, read_status
 from scribe_assets.storage.s3 import S3Object, S3Storage
@@ -38,15 +38,20 @@ def find_recording(storage: S3Storage, typed: str, user_id: str = ANY_USER) -> R
     Raises:
         UsageError: there is none, or the upload has not been seen yet.
     """
-    upload_keys = [typed, f"{user_id or DEFAULT_USER}/{typed}"]
-    for ref in map(RecordingRef.from_upload_key, upload_keys):
-        if user_id in (ANY_USER, ref.user_id) and read_status(storage, ref):
+    # Another user's uploads are not even said to be there.
+    possible_keys = [
+        key
+        for key in (typed, f"{user_id or DEFAULT_USER}/{typed}")
+        if user_id in (ANY_USER, user_of(key))
+    ]
+    for ref in map(RecordingRef.from_upload_key, possible_keys):
+        if read_status(storage, ref):
             return ref
     for item in _status_files(storage, user_id):
         ref = _recording_of(item)
         if typed in (ref.recording_id, ref.partition_key):
             return ref
-    for upload_key in upload_keys:
+    for upload_key in possible_keys:
         if storage.exists(storage.uploads_bucket, upload_key):
             raise UsageError(f"{upload_key} is uploaded and not yet seen; is 'scribe up' running?")
     raise UsageError(f"there is no recording {typed!r}; 'scribe status' lists them")

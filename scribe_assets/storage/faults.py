@@ -29,10 +29,23 @@ REFUSED = {
     "SignatureDoesNotMatch",
 }
 
+ARCHIVED = "InvalidObjectState"
+"""What S3 says (403) when an object lies in an archive, such as Glacier, and was not restored."""
+
 
 @contextmanager
 def explained(bucket: str, key: str) -> Iterator[None]:
-    """Turn what boto3 says into what happened, where, and what to do."""
+    """Turn what boto3 raises into an error of Scribe.
+
+    Args:
+        bucket: that is worked on.
+        key: of the object, or a prefix; empty for the bucket itself.
+
+    Raises:
+        MissingObjectError: there is no such object.
+        StorageRefusedError: S3 refuses, for a reason that a person has to remove.
+        StorageUnavailableError: S3 does not answer, or not well.
+    """
     where = f"s3://{bucket}/{key}" if key else f"bucket {bucket}"
     try:
         yield
@@ -43,6 +56,10 @@ def explained(bucket: str, key: str) -> Iterator[None]:
         if code == "NoSuchBucket":
             raise StorageRefusedError(
                 f"bucket {bucket} does not exist; create it or correct its SCRIBE_…_BUCKET variable"
+            ) from error
+        if code == ARCHIVED:
+            raise StorageRefusedError(
+                f"{where} is archived and cannot be read; restore it in S3 and try again"
             ) from error
         if code in REFUSED:
             raise StorageRefusedError(

@@ -1,6 +1,7 @@
 """Storage over HTTP: the embedded server, and moto's as a second implementation."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -131,20 +132,23 @@ def test_a_reader_never_sees_half_an_object(embedded_storage: S3Storage, tmp_pat
         file.write_bytes(b"x" * size)
     storage, bucket = embedded_storage, embedded_storage.processed_bucket
     storage.upload(files[0], bucket, "doc", "text/plain")
-    done = threading.Event()
+    enough_read = threading.Event()
 
     def write() -> None:
-        for number in range(12):
+        number = 0
+        while not enough_read.is_set():
+            number += 1
             storage.upload(files[number % 2], bucket, "doc", "text/plain")
-        done.set()
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    seen = set()
-    while not done.is_set():
-        try:
-            seen.add(len(storage.read(bucket, "doc")))
-        except BrokenOffError:  # which a reader sees, and tries again
-            continue
-    writer.join()
-    assert seen <= set(sizes)
+    seen: list[int] = []
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        # Until enough was read for both sizes to have been seen, while the writer goes on.
+        while not writing.done() and (len(seen) < 12 or len(set(seen)) < 2):
+            try:
+                seen.append(len(storage.read(bucket, "doc")))
+            except BrokenOffError:  # the error that a reader gets, and tries again
+                continue
+        enough_read.set()
+        writing.result()
+    assert set(seen) == set(sizes)
