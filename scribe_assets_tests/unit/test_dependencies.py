@@ -1,0 +1,80 @@
+"""Everything that is imported is declared in pyproject.toml, and not there by chance."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+OURS = {"scribe_assets", "scribe_assets_tests", "benchmarks"}
+
+
+def declared(requirements: list[str]) -> set[str]:
+    """The distributions of a list of requirements."""
+    return {re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in requirements}
+
+
+@cache
+def installed_by(name: str) -> frozenset[str]:
+    """What a distribution lets one import: packages, and of a namespace such as `pyannote`, which
+    several distributions share, only its own part of it."""
+    files = (distribution(name).read_text("RECORD") or "").splitlines()
+    paths = {line.rpartition(",")[0].rpartition(",")[0] for line in files}
+    found = set()
+    for path in paths:
+        first, _, rest = path.partition("/")
+        if not rest:
+            found.add(first.partition(".")[0])
+        elif f"{first}/__init__.py" in paths:
+            found.add(first)
+        else:
+            found.add(f"{first}.{rest.partition('/')[0]}")
+    return frozenset(found)
+
+
+def imports(file: Path) -> Iterator[str]:
+    """The first two names of every absolute import."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        modules = []
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            modules = [f"{node.module}.{alias.name}" for alias in node.names]
+        for module in modules:
+            yield ".".join(module.split(".")[:2])
+
+
+def undeclared(folder: str, allowed: set[str]) -> dict[str, str]:
+    """Module to file, for modules that none of the allowed distributions installs."""
+    packages = frozenset[str]().union(*map(installed_by, allowed))
+    found = {}
+    for file in sorted((ROOT / folder).rglob("*.py")):
+        for module in imports(file):
+            top = module.partition(".")[0]
+            if top in sys.stdlib_module_names or top in OURS:
+                continue
+            if not {top, module} & packages:
+                found[module] = str(file.relative_to(ROOT))
+    return found
+
+
+# Only for annotations; the types of boto3's clients are installed for development.
+TYPES = {"mypy_boto3_s3.S3Client"}
+
+
+def test_the_package_imports_only_what_it_declares() -> None:
+    found = undeclared("scribe_assets", declared(PROJECT["dependencies"]))
+    assert {module: file for module, file in found.items() if module not in TYPES} == {}
+
+
+@pytest.mark.parametrize("folder", ["scribe_assets_tests", "benchmarks"])
+def test_tests_and_benchmarks_import_only_what_is_declared(folder: str) -> None:
+    extra = PROJECT["optional-dependencies"]["dev"]
+    assert undeclared(folder, declared(PROJECT["dependencies"] + extra)) == {}
