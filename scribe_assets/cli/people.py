@@ -67,13 +67,13 @@ def people(user: User = DEFAULT_USER) -> None:
             str(person.samples),
             f"{person.speech_seconds:.1f} s",
             "" if person.consistency is None else f"{person.consistency:.2f}",
-            _when(heard, person.person_id),
+            when(heard, person.person_id),
             escape("; ".join(person.problems)),
         )
     out.print(table)
 
 
-def _when(heard: library.LastHeard, person_id: str) -> str:
+def when(heard: library.LastHeard, person_id: str) -> str:
     """When somebody was last heard; "never" only where all recordings were searched."""
     date = heard.dates.get(person_id)
     if date is not None:

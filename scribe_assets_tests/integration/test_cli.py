@@ -1,0 +1,126 @@
+"""What the commands print and how they end; what they do is tested with the library."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from scribe_assets.cli import app
+from scribe_assets.cli.people import when
+from scribe_assets.errors import UsageError
+from scribe_assets.keys import RecordingRef
+from scribe_assets.library.people import LastHeard
+from scribe_assets.storage.layout import processed_key
+from scribe_assets.storage.recordings import read_status, write_status
+from scribe_assets.storage.s3 import S3Storage
+from scribe_assets_tests.people import enrol_voices, processed, unit, uploaded
+
+ANNE = unit(1, 0)
+
+
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cell of a table is cut off."""
+    monkeypatch.setenv("COLUMNS", "300")
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def lines(text: str) -> list[str]:
+    """Without the colours and the columns of a table."""
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_the_commands_are_listed_in_their_order() -> None:
+    commands = ["up", "demo", "doctor", "upload", "status", "show"]
+    commands += ["enroll", "people", "forget", "reidentify"]
+    words = [line.strip("│ ").split(" ")[0] for line in run("--help").stdout.splitlines()]
+    assert [word for word in words if word in commands] == commands
+
+
+def set_state(storage: S3Storage, key: str, **changes: str) -> None:
+    status = read_status(storage, RecordingRef.from_upload_key(key))
+    assert status is not None
+    write_status(storage, status.model_copy(update=changes))
+
+
+def test_status_lists_what_can_be_read_beside_what_cannot(embedded_storage: S3Storage) -> None:
+    storage = embedded_storage
+    for name in ("a", "b", "c"):
+        uploaded(storage, f"anne/{name}.wav")
+    set_state(storage, "anne/a.wav", state="failed", error="no *good* [x]", step="transcript")
+    broken = RecordingRef.from_upload_key("anne/b.wav")
+    key = processed_key(broken, "status.json")
+    storage.write(storage.processed_bucket, key, "{broken", "application/json")
+    answer = run("status")
+    assert answer.exit_code == 0
+    shown = lines(answer.stdout)
+    assert shown[0] == "state upload step updated"
+    assert any(line.startswith("failed anne/a.wav no *good* [x] 20") for line in shown)
+    assert any(line.startswith("queued anne/c.wav 20") for line in shown)
+    (unreadable,) = [line for line in shown if line.startswith("unreadable")]
+    assert f"anne/{broken.recording_id} {key} is not as expected" in unreadable
+    assert len(shown) == 4
+
+
+def test_status_of_one_says_why_it_failed(embedded_storage: S3Storage) -> None:
+    uploaded(embedded_storage, "anne/a.wav")
+    set_state(embedded_storage, "anne/a.wav", state="failed", error="no [good]", step="transcript")
+    answer = run("status", "anne/a.wav")
+    assert answer.stdout.splitlines() == [
+        "anne/a.wav: failed",
+        "  step: transcript",
+        "  why: no [good]",
+    ]
+
+
+def test_upload_prints_the_keys(embedded_storage: S3Storage, tmp_path: Path) -> None:
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(b"x")
+    answer = run("upload", str(tmp_path / "a.wav"), str(tmp_path / "b.wav"), "--user", "anne")
+    assert answer.stdout.splitlines() == ["anne/a.wav", "anne/b.wav"]
+    stored = [item.key for item in embedded_storage.objects(embedded_storage.uploads_bucket)]
+    assert stored == ["anne/a.wav", "anne/b.wav"]
+
+
+def test_show_prints_the_file_as_it_is(embedded_storage: S3Storage) -> None:
+    ref = processed(embedded_storage, "anne/a.wav", {"S0": ANNE})
+    key = processed_key(ref, "result.html")
+    stored = embedded_storage.read(embedded_storage.processed_bucket, key).decode()
+    assert run("show", "anne/a.wav", "--format", "html").stdout == stored
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["show", "nothing"], "there is no recording 'nothing'; 'scribe status' lists them"),
+        (["show", "nothing", "-f", "doc"], "there is no format 'doc'; choose json, srt, "),
+        (["forget", "zoe"], "nobody called 'zoe' is enrolled for default; see 'scribe people'"),
+        (["enroll", "zoe"], "give either sample files, or --from RECORDING --speaker SPEAKER_01"),
+    ],
+)
+def test_a_known_fault_is_one_sentence(
+    embedded_storage: S3Storage, arguments: list[str], sentence: str
+) -> None:
+    assert embedded_storage
+    answer = run(*arguments)
+    assert isinstance(answer.exception, UsageError)
+    assert str(answer.exception).startswith(sentence)
+
+
+def test_people_says_when_somebody_was_last_heard(embedded_storage: S3Storage) -> None:
+    enrolled = enrol_voices(embedded_storage, "user", {"anne": ANNE, "ben": unit(0, 1)})
+    processed(embedded_storage, "user/a.wav", {"S0": ANNE}, enrolled)
+    today = embedded_storage.head(embedded_storage.uploads_bucket, "user/a.wav").last_modified
+    assert lines(run("people", "--user", "user").stdout) == [
+        "person name samples speech quality last heard problem",
+        f"anne anne 1 10.0 s {today:%Y-%m-%d}",
+        "ben ben 1 10.0 s never",
+    ]
+
+
+def test_who_was_not_found_in_a_part_is_not_called_never_heard() -> None:
+    assert when(LastHeard({}, searched=500, complete=False), "anne") == "not in the last 500"
+    assert when(LastHeard({}, searched=500, complete=True), "anne") == "never"
