@@ -1,4 +1,4 @@
-"""The map of the house: everything Dagster sees is put together here."""
+"""All that Dagster sees, put together from its parts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -41,12 +41,14 @@ PEOPLE = [voiceprints, reidentification]
 def build_definitions(
     settings: Settings, stages: Sequence[AssetsDefinition] = STAGES, **resources: Any
 ) -> Definitions:
-    """Put the parts together.
+    """Everything that Dagster sees of an installation.
+
+    What the assets, the sensors and the resources need to know of the settings is passed on here.
 
     Args:
-        settings: of this installation.
-        stages: the assets of a recording, all of which its run materialises.
-        resources: by name, instead of those made here.
+        settings: of the installation.
+        stages: the assets of a recording; the run of an upload materialises all of them.
+        resources: by name, instead of those that are made here.
     """
     storage = S3Storage.from_settings(settings)
     models = ModelRegistry(

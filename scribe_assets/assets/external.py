@@ -1,4 +1,4 @@
-"""What Scribe reads and others write: the uploads and the identity bank."""
+"""What people write and Scribe reads: the uploads and the identity bank."""
 
 from dagster import AssetSpec
 

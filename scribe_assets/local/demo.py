@@ -9,7 +9,7 @@ from scribe_assets.speech.engine.weights import package_folder
 from scribe_assets.storage.s3 import S3Object, S3Storage
 
 USER = "demo"
-"""A user of its own, so that nobody's bank has two strangers in it."""
+"""A user of its own, so that the two strangers are in nobody else's identity bank."""
 
 KEY = f"{USER}/telephone-call.wav"
 

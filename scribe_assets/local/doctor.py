@@ -1,8 +1,8 @@
-"""What may be wrong with an installation, each with what to do."""
+"""What may be wrong with an installation, and what to do about it."""
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from scribe_assets.errors import PermanentError, StorageUnavailableError
@@ -19,7 +19,7 @@ MIN_FREE_BYTES = 5 * 1024**3
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the examination."""
+    """One line of what `examine` finds; `text` says what to do where it is not good."""
 
     name: str
     good: bool
@@ -27,7 +27,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Look at everything that a run needs."""
+    """Look at everything that a run needs, one after the other."""
     home = settings.home
     home.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(home).free
@@ -66,7 +66,8 @@ def _describe(device: str) -> str:
     return f"{device}, {facts.name}, {facts.total_memory / 1024**3:.0f} GiB"
 
 
-def _try(name: str, look) -> Finding:  # type: ignore[no-untyped-def]
+def _try(name: str, look: Callable[[], str]) -> Finding:
+    """What a look finds, or the sentence of the error that it raises."""
     try:
         return Finding(name, True, look())
     except (PermanentError, StorageUnavailableError) as error:

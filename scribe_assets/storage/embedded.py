@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class EmbeddedServer:
-    """Where the embedded S3 server of a SCRIBE_HOME is, and its credentials."""
+    """The port and the credentials of the embedded S3 server of a SCRIBE_HOME."""
 
     port: int
     access_key: str
@@ -19,12 +19,12 @@ class EmbeddedServer:
 
     @property
     def endpoint_url(self) -> str:
-        """Loopback only."""
+        """The server listens on the loopback interface only."""
         return f"http://127.0.0.1:{self.port}"
 
     @staticmethod
     def file(home: Path) -> Path:
-        """The file that remembers it, readable by its owner alone."""
+        """The file, which its owner alone can read."""
         return home / "s3" / "server.json"
 
     @classmethod
@@ -36,7 +36,7 @@ class EmbeddedServer:
             return None
 
     def write(self, home: Path) -> None:
-        """Remember it, whole or not at all."""
+        """Write the file, whole or not at all."""
         file = self.file(home)
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary = file.with_suffix(f".{os.getpid()}")

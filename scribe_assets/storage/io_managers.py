@@ -1,7 +1,8 @@
 """IO managers: typed documents and audio between assets and the processed bucket.
 
-No pickle: every artifact is a file that other programs read. Each is written whole or not at all;
-readable forms come before the document they render, so that `result.json` is last.
+Nothing is pickled: every artifact is a file that other programs can read. Each is written whole or
+not at all. The forms of a result are written before `result.json`, so that whoever finds it finds
+all of them.
 """
 
 from typing import Any
@@ -37,13 +38,13 @@ class DocumentIOManager(ConfigurableIOManager):
         context.add_output_metadata({"uri": MetadataValue.url(uri)})
 
     def load_input(self, context: InputContext) -> Any:
-        """Read and check the document; which one, the input's type says."""
+        """Read and check the document; the type of the input says which document it is."""
         kind = context.dagster_type.typing_type
         return load(context, lambda ref: read_document(self.storage, ref, kind))
 
 
 class AudioIOManager(ConfigurableIOManager):
-    """Keeps converted audio as `audio.flac` with `recording.json`, both streamed."""
+    """Keeps converted audio as `audio.flac`, which is streamed, and `recording.json`."""
 
     storage: ResourceDependency[S3Storage]
 
@@ -59,7 +60,7 @@ class AudioIOManager(ConfigurableIOManager):
         context.add_output_metadata({"uri": MetadataValue.url(uri)})
 
     def load_input(self, context: InputContext) -> ConvertedAudio:
-        """Read the facts; the audio is fetched when somebody asks for it."""
+        """Read the facts. The audio is fetched when a stage opens it."""
 
         def read(ref: RecordingRef) -> ConvertedAudio:
             recording = read_document(self.storage, ref, Recording)
@@ -73,7 +74,7 @@ class AudioIOManager(ConfigurableIOManager):
 
 
 def load(context: InputContext, read: Any) -> Any:
-    """Read an input; one that is missing is a permanent fault that names what to materialise."""
+    """Read an input. If it is missing, the step fails for good and says what to materialise."""
     with permanent_failures():
         try:
             return read(RecordingRef.from_partition_key(context.partition_key))

@@ -1,4 +1,4 @@
-"""Which key holds what; the one place that spells a path in a bucket."""
+"""Which key holds what. No other module spells out a path in a bucket."""
 
 from pathlib import PurePosixPath
 
@@ -11,8 +11,9 @@ AUDIO = "audio.flac"
 def is_upload(key: str) -> bool:
     """Whether an object in the uploads bucket is a recording.
 
-    Folder markers, option files and hidden files (`.DS_Store`) are not. A user's folder called `.`
-    or `..` cannot be told from a path, and is no user.
+    Folder markers, files with options and hidden files (`.DS_Store`) are not. Neither is anything
+    below a first folder called `.` or `..`: no user can be called so, because S3 clients and file
+    systems take these names for a place in a path.
     """
     return not (
         key.endswith(("/", SIDECAR_SUFFIX))

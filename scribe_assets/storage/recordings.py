@@ -1,4 +1,4 @@
-"""Recordings in S3: their upload, their status, their audio."""
+"""The files of a recording in S3: its upload, its status, its audio and its documents."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -35,7 +35,10 @@ D = TypeVar("D", bound=Document)
 
 @dataclass(frozen=True)
 class ConvertedAudio:
-    """A recording's facts and its 16 kHz mono FLAC, a local file or fetched when needed."""
+    """The facts about a recording, and its sound as 16 kHz mono FLAC.
+
+    The sound is a local `file` in the stage that made it, and comes by `fetch` in all others.
+    """
 
     recording: Recording
     fetch: Callable[[Path], Any] | None = None
@@ -43,7 +46,7 @@ class ConvertedAudio:
 
     @contextmanager
     def open(self) -> Iterator[media.AudioFile]:
-        """The sound, read as it is needed: (num_samples,) float32 at 16 kHz."""
+        """The sound, read piece by piece as it is needed: (num_samples,) float32 at 16 kHz."""
         with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
             file = self.file
             if file is None:
@@ -72,7 +75,7 @@ def is_older(one: Source, other: Source) -> bool:
 
 
 def to_source(upload: S3Object) -> Source:
-    """What the documents say of an upload."""
+    """What the documents keep of an upload."""
     return Source(
         bucket=upload.bucket,
         key=upload.key,
@@ -85,7 +88,8 @@ def to_source(upload: S3Object) -> Source:
 def find_upload(storage: S3Storage, ref: RecordingRef) -> S3Object:
     """The upload behind a recording.
 
-    Its key is in the status that the sensor wrote; without one the user's uploads are searched.
+    The status that the sensor wrote has its key. Where there is none, the user's uploads are
+    searched.
 
     Raises:
         MissingObjectError: the upload is gone.
@@ -107,6 +111,7 @@ def read_options(storage: S3Storage, upload_key: str) -> Options:
 
     Raises:
         DocumentError: the file is there and is wrong.
+        StorageRefusedError: S3 does not hand it out.
     """
     key = sidecar_key(upload_key)
     try:
@@ -150,7 +155,7 @@ def write_document(storage: S3Storage, ref: RecordingRef, document: Document) ->
 
 
 def recordings_with(storage: S3Storage, user_id: str, kind: type[Document]) -> list[RecordingRef]:
-    """The recordings of a user of which there is such a document."""
+    """The recordings of a user that have a document of this kind."""
     suffix = f"/{kind.file_name}"
     found = storage.objects(storage.processed_bucket, f"{user_id}/")
     return [

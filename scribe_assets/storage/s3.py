@@ -20,15 +20,21 @@ from scribe_assets.storage.faults import explained
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 TIME_TOLERANCE = timedelta(seconds=5)
+"""See `S3Object.is_version`."""
+
 READ_ATTEMPTS = 5
+"""An object that is being replaced may arrive in part, from some servers several times in a row."""
 
 
 @dataclass(frozen=True)
 class S3Object:
-    """An object; `etag` without quotes, `last_modified` in whole seconds (a listing may say more,
-    a look at the object itself never does)."""
+    """An object, without its content.
+
+    `etag` has no quotes. `last_modified` is in whole seconds, because a listing may tell fractions
+    of a second, and the answer to a request for the object itself never does.
+    """
 
     bucket: str
     key: str
@@ -53,7 +59,7 @@ class S3Object:
 
 @lru_cache(maxsize=8)
 def _client(endpoint_url: str | None, access_key: str | None, secret_key: str | None) -> "S3Client":
-    """A thread-safe client for each place."""
+    """A client for each server and account. Clients of boto3 are thread-safe."""
     config = Config(
         signature_version="s3v4",
         connect_timeout=5,
@@ -203,11 +209,11 @@ class S3Storage(S3Resource):
         return f"s3://{bucket}/{key}"
 
     def download(self, bucket: str, key: str, target: Path) -> S3Object:
-        """Stream an object into a file, and say which version of it that was."""
+        """Stream an object into a file, and return which version of the object that was."""
         with explained(bucket, key):
             found = self.get_client().get_object(Bucket=bucket, Key=key)
             with target.open("wb") as file:
-                for chunk in found["Body"].iter_chunks(CHUNK):
+                for chunk in found["Body"].iter_chunks(CHUNK_BYTES):
                     file.write(chunk)
             return _described(bucket, key, found)
 
@@ -219,7 +225,7 @@ class S3Storage(S3Resource):
     def upload_stream(
         self, stream: BinaryIO, bucket: str, key: str, content_type: str, callback: Any = None
     ) -> str:
-        """As `upload`; `callback` is told of every so many bytes sent."""
+        """As `upload`; `callback` is called with the number of bytes sent since its last call."""
         with explained(bucket, key):
             self.get_client().upload_fileobj(
                 stream, bucket, key, ExtraArgs={"ContentType": content_type}, Callback=callback

@@ -21,6 +21,7 @@ from scribe_assets.artifacts.documents import (
 from scribe_assets.cli import app
 from scribe_assets.definitions import build_definitions
 from scribe_assets.keys import RecordingRef
+from scribe_assets.library.voiceprints import refresh_voiceprints
 from scribe_assets.local.demo import VOICES
 from scribe_assets.local.demo import enrol as enrol_both
 from scribe_assets.settings import Settings
@@ -264,7 +265,7 @@ def test_bad_samples_are_named_and_cost_nobody_else(
 def test_only_what_changed_is_embedded(scribe: Scribe, diane: Path, sample_recording: Path) -> None:
     def refresh(model: str = "a model") -> int:
         registry = ModelRegistry(cache=Settings.load().home / "cache" / "models")
-        return bank.refresh_voiceprints(scribe.storage, USER, model, registry.embedder_on_cpu)[1]
+        return refresh_voiceprints(scribe.storage, USER, model, registry.embedder_on_cpu)[1]
 
     enrol_both(scribe.storage, USER)
     assert refresh() == 4

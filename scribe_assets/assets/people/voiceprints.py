@@ -20,9 +20,9 @@ from scribe_assets.assets.external import identity_bank
 from scribe_assets.assets.stage import Progress
 from scribe_assets.failures import PASSING_FAULTS, permanent_failures
 from scribe_assets.keys import user_from_key
+from scribe_assets.library.voiceprints import refresh_voiceprints
 from scribe_assets.partitions import users
 from scribe_assets.speech.engine.registry import ModelRegistry
-from scribe_assets.storage.bank import refresh_voiceprints
 from scribe_assets.storage.layout import voiceprints_key
 from scribe_assets.storage.s3 import S3Storage
 

@@ -1,4 +1,4 @@
-"""Who speaks when, not yet by name."""
+"""Who speaks when: labels, not yet names."""
 
 from dagster import AssetExecutionContext, MetadataValue, Output, ResourceParam, asset
 

@@ -1,4 +1,4 @@
-"""The voice of each speaker as a point, kept so that later decisions need no audio."""
+"""The voice of each speaker as an embedding, kept so that later decisions need no audio."""
 
 from dagster import AssetExecutionContext, Output, ResourceParam, asset
 
@@ -29,7 +29,7 @@ def speaker_embeddings(
     converted_audio: ConvertedAudio,
     diarization: Diarization,
 ) -> Output[SpeakerEmbeddings]:
-    """For each label its voice, from the speech nobody else speaks over."""
+    """The voice of each label, from the speech during which nobody else speaks."""
     recording = converted_audio.recording
     with stage(context, storage, recording.source, recording.options.job_id) as running:
         timeline = Timeline(diarization.turns, diarization.exclusive)

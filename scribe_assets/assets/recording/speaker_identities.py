@@ -1,4 +1,4 @@
-"""Which of the speakers is whom, by the identity bank."""
+"""Who the speakers are, by the identity bank."""
 
 from dagster import (
     AllPartitionMapping,
@@ -17,9 +17,9 @@ from scribe_assets.assets.people.voiceprints import voiceprints
 from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.library.naming import decide
+from scribe_assets.library.voiceprints import refresh_voiceprints
 from scribe_assets.partitions import recordings
 from scribe_assets.speech.engine.registry import ModelRegistry
-from scribe_assets.storage.bank import refresh_voiceprints
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.tags import PRIORITY_TAG, VOICES_PRIORITY
@@ -27,7 +27,7 @@ from scribe_assets.tags import PRIORITY_TAG, VOICES_PRIORITY
 
 @asset(
     partitions_def=recordings,
-    # Dagster has no mapping from a recording to its user; the stage reads that user's alone.
+    # Dagster has no mapping from a recording to its user. The stage reads that user's alone.
     deps=[AssetDep(voiceprints, partition_mapping=AllPartitionMapping())],
     io_manager_key="document_io_manager",
     retry_policy=PASSING_FAULTS,
@@ -46,7 +46,7 @@ def speaker_identities(
     """For each label the person, or why there is none."""
     recording = converted_audio.recording
     with stage(context, storage, recording.source, recording.options.job_id) as running:
-        # Who was enrolled a moment ago is known, though the sensor has not come by yet.
+        # Somebody may have been enrolled a moment ago, and the sensor has not seen it yet.
         enrolled: Voiceprints | None = None
         if speaker_embeddings.speakers:
             enrolled, _ = refresh_voiceprints(
