@@ -51,16 +51,6 @@ def build_definitions(
         resources: by name, instead of those that are made here.
     """
     storage = S3Storage.from_settings(settings)
-    models = ModelRegistry(
-        cache=settings.home / "cache" / "models",
-        whisper=settings.whisper_model,
-        diarization=settings.diarization_model,
-        embedding=settings.embedding_model,
-        device=settings.device,
-        hf_token=settings.hf_token.get_secret_value() or None,
-        budget_gb=settings.vram_budget_gb,
-        lease=lambda device: Lease(settings.home, device).using(),
-    )
     job = define_asset_job(
         "transcribe_recording",
         selection=list(stages),
@@ -80,7 +70,7 @@ def build_definitions(
         sensors=[uploads_sensor(job), identity_bank_sensor(refresh), run_outcome_sensor],
         resources={
             "storage": storage,
-            "models": models,
+            "models": build_models(settings),
             "identification": Identification.from_settings(settings),
             "audio_io_manager": AudioIOManager(storage=storage),
             "document_io_manager": DocumentIOManager(storage=storage),
@@ -88,6 +78,20 @@ def build_definitions(
         },
         # The stages of a recording, one after the other; those on a device in its warm worker.
         executor=device_executor,
+    )
+
+
+def build_models(settings: Settings) -> ModelRegistry:
+    """The models of an installation; none is loaded before it is needed."""
+    return ModelRegistry(
+        cache=settings.home / "cache" / "models",
+        whisper=settings.whisper_model,
+        diarization=settings.diarization_model,
+        embedding=settings.embedding_model,
+        device=settings.device,
+        hf_token=settings.hf_token.get_secret_value() or None,
+        budget_gb=settings.vram_budget_gb,
+        lease=lambda device: Lease(settings.home, device).using(),
     )
 
 
