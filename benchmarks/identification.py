@@ -133,7 +133,7 @@ def voices() -> dict[str, np.ndarray]:
                 found[f"{rttm.stem}/{label}"] = np.concatenate(parts)
     for file in sorted((DATA / "voices").glob("*.flac")):
         waveform = media.decode(file)
-        regions = [waveform[start:end] for start, end in speech_regions(waveform)]
+        regions = [waveform[region.slice] for region in speech_regions(waveform)]
         found[f"voices/{file.stem}"] = np.concatenate(regions)
     return found
 

@@ -1,4 +1,6 @@
-"""TODO"""
+"""Where anybody speaks: voice activity by Silero VAD (https://github.com/snakers4/silero-vad).
+
+Who speaks is no matter of this module."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform
+from scribe_assets.speech.timeline import Span
 
 READ_SECONDS = 300.0
 """So much of a recording is searched for speech at once."""
@@ -15,35 +18,35 @@ BLOCK_PAD_MS = 400
 """What is left of silence around speech, in milliseconds, so that no sound of it is lost."""
 
 
-def speech_regions(waveform: np.ndarray) -> list[tuple[int, int]]:
-    """Find speech with Silero VAD (https://github.com/snakers4/silero-vad).
+def speech_regions(waveform: np.ndarray) -> list[Span[int]]:
+    """Find speech.
 
     Args:
         waveform: (num_samples,) float32 at 16 kHz.
 
     Returns:
-        (first, past the last) sample of each region, in order.
+        The regions of speech in samples, in order.
     """
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     options = VadOptions(min_silence_duration_ms=200, speech_pad_ms=50)
-    return [(region["start"], region["end"]) for region in get_speech_timestamps(waveform, options)]
+    return [
+        Span(region["start"], region["end"]) for region in get_speech_timestamps(waveform, options)
+    ]
 
 
 @dataclass(frozen=True)
-class SpeechBlock:
-    """A stretch of a recording that begins and ends in silence, where it can; in samples.
+class SpeechBlock(Span[int]):
+    """A part of a recording that begins and ends in silence where it can; in samples.
 
-    `regions` are the (first, past the last) samples of speech in it.
+    `regions` are the regions of speech in it.
     """
 
-    start: int
-    end: int
-    regions: tuple[tuple[int, int], ...]
+    regions: tuple[Span[int], ...]
 
-    def distance(self, sample: float) -> float:
+    def distance_to_speech(self, sample: float) -> float:
         """How many samples a moment is away from speech; 0 within it."""
-        return min(max(first - sample, sample - last, 0.0) for first, last in self.regions)
+        return min(region.distance(sample) for region in self.regions)
 
 
 def speech_blocks(waveform: Waveform, seconds: float) -> Iterator[SpeechBlock]:
@@ -62,20 +65,20 @@ def speech_blocks(waveform: Waveform, seconds: float) -> Iterator[SpeechBlock]:
     options = VadOptions(
         max_speech_duration_s=seconds, min_silence_duration_ms=500, speech_pad_ms=BLOCK_PAD_MS
     )
-    pending: list[tuple[int, int]] = []
+    pending: list[Span[int]] = []
     start = 0
     while start < len(waveform):
         stop = min(start + int(READ_SECONDS * SAMPLE_RATE), len(waveform))
         found = get_speech_timestamps(waveform[start:stop], options)
-        regions = [(start + region["start"], start + region["end"]) for region in found]
+        regions = [Span(start + region["start"], start + region["end"]) for region in found]
         whole = stop == len(waveform)
-        if not whole and len(regions) > 1 and regions[-1][1] >= stop - SAMPLE_RATE:
-            stop = regions.pop()[0]  # it may go on: it is looked at again with what follows
+        if not whole and len(regions) > 1 and regions[-1].end >= stop - SAMPLE_RATE:
+            stop = regions.pop().start  # it may go on: it is looked at again with what follows
         for region in regions:
-            if pending and region[1] - pending[0][0] > seconds * SAMPLE_RATE:
-                yield SpeechBlock(pending[0][0], pending[-1][1], tuple(pending))
+            if pending and region.end - pending[0].start > seconds * SAMPLE_RATE:
+                yield SpeechBlock(pending[0].start, pending[-1].end, tuple(pending))
                 pending = []
             pending.append(region)
         start = stop
     if pending:
-        yield SpeechBlock(pending[0][0], pending[-1][1], tuple(pending))
+        yield SpeechBlock(pending[0].start, pending[-1].end, tuple(pending))

@@ -11,7 +11,6 @@ from scribe_assets.speech.timeline import (
     Transcription,
     Turn,
     Word,
-    shared,
 )
 
 MAX_PAUSE = 1.0
@@ -53,7 +52,7 @@ def fuse(transcription: Transcription, timeline: Timeline) -> list[SpokenSegment
         seconds: defaultdict[str | None, float] = defaultdict(float)
         for word, speaker, who in zip(sentence, speakers, active, strict=True):
             if len(who) < 2:
-                seconds[speaker] += max(word.end - word.start, SHORTEST_WORD)
+                seconds[speaker] += max(word.duration, SHORTEST_WORD)
         main = max(seconds, key=lambda speaker: seconds[speaker], default=None)
         for word, speaker, who in zip(sentence, speakers, active, strict=True):
             if len(who) > 1 and main in who:
@@ -113,13 +112,13 @@ class _Turns:
         """Turns that share time with the word."""
         first = bisect.bisect_left(self.starts, word.start - self.longest)
         last = bisect.bisect_left(self.starts, word.end)
-        return [turn for turn in self.turns[first:last] if shared(turn, word) > 0]
+        return [turn for turn in self.turns[first:last] if turn.shared(word) > 0]
 
     def speaker_of(self, word: Word) -> str | None:
         """The speaker who shares most time with the word, else the one of the nearest turn."""
         seconds: dict[str, float] = {}
         for turn in self.during(word):
-            seconds[turn.speaker] = seconds.get(turn.speaker, 0.0) + shared(turn, word)
+            seconds[turn.speaker] = seconds.get(turn.speaker, 0.0) + turn.shared(word)
         if seconds:
             return max(seconds, key=lambda speaker: seconds[speaker])
         if not self.turns:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from scribe_assets.errors import MediaError
+from scribe_assets.speech.timeline import Span
 
 SAMPLE_RATE = 16_000
 """Samples a second of all audio after conversion; every model here was trained on it."""
@@ -207,14 +208,16 @@ Waveform = np.ndarray | AudioFile
 """(num_samples,) float32 at 16 kHz, in memory or in a file."""
 
 
-def cut(waveform: Waveform, spans: Iterable[tuple[float, float]]) -> list[np.ndarray]:
-    """The samples of stretches of a recording.
+def cut(waveform: Waveform, spans: Iterable[Span[float]]) -> list[np.ndarray]:
+    """The samples of parts of a recording.
 
     Args:
         waveform: (num_samples,) float32 at 16 kHz.
-        spans: (start, end) in seconds.
+        spans: in seconds.
     """
-    return [waveform[round(a * SAMPLE_RATE) : round(b * SAMPLE_RATE)] for a, b in spans]
+    return [
+        waveform[round(span.start * SAMPLE_RATE) : round(span.end * SAMPLE_RATE)] for span in spans
+    ]
 
 
 def load(path: Path) -> np.ndarray:

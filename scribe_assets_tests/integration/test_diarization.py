@@ -11,7 +11,7 @@ from scribe_assets.speech import media
 from scribe_assets.speech.diarization.pipelines import default_pipeline, diarize, one_pass
 from scribe_assets.speech.engine.weights import CAMPPLUS, SEGMENTATION
 from scribe_assets.speech.media import SAMPLE_RATE, AudioFile
-from scribe_assets.speech.timeline import Timeline, Turn
+from scribe_assets.speech.timeline import Span, Timeline, Turn
 from scribe_assets.speech.voices.embedding import load_campplus
 
 if TYPE_CHECKING:
@@ -96,20 +96,20 @@ def test_a_change_of_voice_without_a_pause_is_noticed(
     pipeline: "Pipeline", waveform: np.ndarray
 ) -> None:
     """The embeddings tell, where segmentation takes two voices for one."""
-    from scribe_assets.speech.diarization.stretches import Grid, Stretch
+    from scribe_assets.speech.diarization.stretches import Grid
 
     parts = [
         waveform[int(start * SAMPLE_RATE) : int((start + 3) * SAMPLE_RATE)]
-        for start in (VOICES[name][0][0] for name in VOICES)
+        for start in (VOICES[name][0].start for name in VOICES)
     ]
     joined = np.concatenate(parts)
     grid = Grid(step=0.016875, first=0.0, hop=2.0, num_frames=589)
-    whole = Stretch(0, round(6 / grid.step))
+    whole = Span(0, round(6 / grid.step))
     turning: Any = pipeline
     pieces = turning.pieces(joined, grid, [whole])
     assert len(pieces) == 2
-    assert abs(grid.seconds(pieces[0].stretch.last) - 3) < 0.5
-    same = turning.pieces(parts[0], grid, [Stretch(0, round(3 / grid.step))])
+    assert abs(grid.seconds(pieces[0].stretch.end) - 3) < 0.5
+    same = turning.pieces(parts[0], grid, [Span(0, round(3 / grid.step))])
     assert len(same) == 1
 
 

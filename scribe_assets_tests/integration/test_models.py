@@ -167,7 +167,7 @@ def test_voices_are_told_apart(registry: ModelRegistry) -> None:
     waveform = media.decode(sample())
     with registry.embedder() as model:
         (anne_1, anne_2), (ben_1, ben_2) = (
-            [embed(model, [waveform[int(a * 16_000) : int(b * 16_000)]]) for a, b in turns]
+            [embed(model, media.cut(waveform, [turn])) for turn in turns]
             for turns in VOICES.values()
         )
         nothing = embed(model, [np.zeros(100, dtype=np.float32)])

@@ -26,14 +26,14 @@ from pyannote.pipeline.parameter import Uniform
 from scribe_assets.speech.diarization.clustering import voices
 from scribe_assets.speech.diarization.stretches import (
     Grid,
-    Stretch,
-    runs,
+    active_spans,
     speaker_count,
     stretches,
     strongest,
     votes,
 )
 from scribe_assets.speech.media import SAMPLE_RATE, AudioFile
+from scribe_assets.speech.timeline import Span
 from scribe_assets.speech.voices.networks import WeSpeakerEmbedding
 
 LONGEST_SECONDS = 8.0
@@ -55,14 +55,14 @@ BLOCK = 128
 Hook = Callable[..., None]
 
 
-Batch = tuple[list[Stretch], torch.Tensor]
+Batch = tuple[list[Span[int]], torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Piece:
     """A stretch, or a part of one, with its voice: (dimension,)."""
 
-    stretch: Stretch
+    stretch: Span[int]
     embedding: np.ndarray
 
 
@@ -127,7 +127,7 @@ class OnePassDiarization(SpeakerDiarization):
             pieces = self.pieces(samples, grid, stretches(grid, segmentation, count), hook)
         which = np.full(len(count), -1)
         for number, piece in enumerate(pieces):
-            which[piece.stretch.frames] = number
+            which[piece.stretch.slice] = number
         shape = (*segmentation.shape[::2], self._embedding.dimension)
         embeddings = np.full(shape, np.nan, np.float32)
         for index, (frames, window) in enumerate(grid.windows(segmentation)):
@@ -168,7 +168,7 @@ class OnePassDiarization(SpeakerDiarization):
         self,
         samples: "np.ndarray | AudioFile",
         grid: Grid,
-        found: list[Stretch],
+        found: list[Span[int]],
         hook: Hook | None = None,
     ) -> list[Piece]:
         """Embed stretches of a recording, in pieces of up to `LONGEST_SECONDS`.
@@ -182,14 +182,12 @@ class OnePassDiarization(SpeakerDiarization):
         Returns:
             In order of time; those too short to be embedded are left out.
         """
-        cut: list[Stretch] = []
+        cut: list[Span[int]] = []
         for stretch in found:
-            number = math.ceil(len(stretch) * grid.step / LONGEST_SECONDS)
-            edges = (
-                np.linspace(stretch.first, stretch.last, number + 1).round().astype(int).tolist()
-            )
-            cut += [Stretch(a, b) for a, b in pairwise(edges)]
-        long_enough = [one for one in cut if len(one) * grid.step >= SHORTEST_SECONDS]
+            number = math.ceil(stretch.duration * grid.step / LONGEST_SECONDS)
+            edges = np.linspace(stretch.start, stretch.end, number + 1).round().astype(int).tolist()
+            cut += [Span(a, b) for a, b in pairwise(edges)]
+        long_enough = [one for one in cut if one.duration * grid.step >= SHORTEST_SECONDS]
         embedded: list[Piece] = []
         for first in range(0, len(long_enough), BLOCK):
             block = long_enough[first : first + BLOCK]
@@ -200,7 +198,7 @@ class OnePassDiarization(SpeakerDiarization):
         return sorted(embedded, key=lambda piece: piece.stretch)
 
     def _embed_block(
-        self, samples: "np.ndarray | AudioFile", grid: Grid, block: list[Stretch]
+        self, samples: "np.ndarray | AudioFile", grid: Grid, block: list[Span[int]]
     ) -> list[Piece]:
         def embed(batch: Batch) -> list[Piece]:
             group, waveforms = batch
@@ -213,19 +211,19 @@ class OnePassDiarization(SpeakerDiarization):
             return list(chain.from_iterable(apply(embed, self._batches(samples, grid, block))))
 
     def _batches(
-        self, samples: "np.ndarray | AudioFile", grid: Grid, block: list[Stretch]
+        self, samples: "np.ndarray | AudioFile", grid: Grid, block: list[Span[int]]
     ) -> Iterator[Batch]:
         """Stretches of the same length and their sound, (batch, num_samples) on the device."""
         # On a CPU the caches are small: one at a time is twice as fast as a batch.
         size = self.embedding_batch_size if self._embedding.device.type == "cuda" else 1
-        by_length: dict[int, list[Stretch]] = {}
+        by_length: dict[int, list[Span[int]]] = {}
         for stretch in block:
-            length = round(len(stretch) * grid.step * SAMPLE_RATE) // QUANTUM * QUANTUM
+            length = round(stretch.duration * grid.step * SAMPLE_RATE) // QUANTUM * QUANTUM
             by_length.setdefault(length, []).append(stretch)
         for length, group in by_length.items():
             for first in range(0, len(group), size):
                 batch = group[first : first + size]
-                starts = [round(grid.seconds(one.first) * SAMPLE_RATE) for one in batch]
+                starts = [round(grid.seconds(one.start) * SAMPLE_RATE) for one in batch]
                 parts = [samples[start : start + length] for start in starts]
                 stacked = np.stack([np.pad(part, (0, length - len(part))) for part in parts])
                 yield batch, torch.from_numpy(stacked).to(self._embedding.device)
@@ -241,8 +239,8 @@ class OnePassDiarization(SpeakerDiarization):
         gap = self.segmentation.min_duration_off
         result = Annotation(uri=uri)
         for speaker in range(active.shape[1]):
-            for number, run in enumerate(runs(active[:, speaker])):
-                turn = Segment(grid.seconds(run.first), min(grid.seconds(run.last), end))
+            for number, run in enumerate(active_spans(active[:, speaker])):
+                turn = Segment(grid.seconds(run.start), min(grid.seconds(run.end), end))
                 if turn:
                     result[turn, f"{speaker}-{number}"] = speaker
         return result.support(gap) if gap > 0 else result
@@ -345,7 +343,7 @@ class TurnDiarization(OnePassDiarization):
             return np.zeros((0, self._embedding.dimension)), activity
         vectors = np.stack([piece.embedding for piece in pieces])
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        seconds = np.array([len(piece.stretch) for piece in pieces]) * grid.step
+        seconds = np.array([piece.stretch.duration for piece in pieces]) * grid.step
         centroids = voices(
             vectors,
             seconds,
@@ -359,8 +357,8 @@ class TurnDiarization(OnePassDiarization):
         similar = np.zeros((len(count), len(centroids)), np.float32)
         trust = np.zeros(len(count), np.float32)
         for piece, scores, length in zip(pieces, vectors @ centroids.T, seconds, strict=True):
-            similar[piece.stretch.frames] = scores
-            trust[piece.stretch.frames] = min(1.0, length / self.VOICE_SECONDS)
+            similar[piece.stretch.slice] = scores
+            trust[piece.stretch.slice] = min(1.0, length / self.VOICE_SECONDS)
         who = local_speakers(grid, segmentation, similar, trust > 0)
         total = max(len(centroids), int(count.max()))
         activity = votes(grid, segmentation, who, total)
@@ -375,7 +373,7 @@ class TurnDiarization(OnePassDiarization):
         return centroids, activity
 
     def _embed_block(
-        self, samples: "np.ndarray | AudioFile", grid: Grid, block: list[Stretch]
+        self, samples: "np.ndarray | AudioFile", grid: Grid, block: list[Span[int]]
     ) -> list[Piece]:
         """Embed stretches; one in which the voice changes is parted there and looked at anew."""
 
@@ -385,7 +383,7 @@ class TurnDiarization(OnePassDiarization):
                 with self._precision():
                     frames = self._embedding.model_.frames(waveforms)
                 pairs = zip(group, frames.float(), strict=True)
-                pooled = [(one, *self._pool(own, len(one) * grid.step)) for one, own in pairs]
+                pooled = [(one, *self._pool(own, one.duration * grid.step)) for one, own in pairs]
             return [(Piece(stretch, vector), at) for stretch, vector, at in pooled]
 
         embedded: list[Piece] = []
@@ -398,9 +396,9 @@ class TurnDiarization(OnePassDiarization):
                         embedded.append(piece)
                     else:
                         stretch = piece.stretch
-                        middle = stretch.first + round(at / grid.step)
-                        block.append(Stretch(stretch.first, middle))
-                        block.append(Stretch(middle, stretch.last))
+                        middle = stretch.start + round(at / grid.step)
+                        block.append(Span(stretch.start, middle))
+                        block.append(Span(middle, stretch.end))
         return embedded
 
     def _pool(self, frames: torch.Tensor, seconds: float) -> tuple[np.ndarray, float | None]:

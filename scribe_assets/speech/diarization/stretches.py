@@ -10,6 +10,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from scribe_assets.speech.timeline import Span
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -45,22 +47,6 @@ class Grid:
         ]
 
 
-@dataclass(frozen=True, order=True)
-class Stretch:
-    """Frames from `first` up to, not including, `last` with one speaker, always the same."""
-
-    first: int
-    last: int
-
-    @property
-    def frames(self) -> slice:
-        """To index an array of frames with."""
-        return slice(self.first, self.last)
-
-    def __len__(self) -> int:
-        return self.last - self.first
-
-
 def speaker_count(grid: Grid, segmentation: np.ndarray) -> np.ndarray:
     """How many speak: the mean over the windows, rounded.
 
@@ -79,7 +65,7 @@ def speaker_count(grid: Grid, segmentation: np.ndarray) -> np.ndarray:
     return np.rint(active / np.maximum(windows, 1)).astype(np.int8)
 
 
-def stretches(grid: Grid, segmentation: np.ndarray, count: np.ndarray) -> list[Stretch]:
+def stretches(grid: Grid, segmentation: np.ndarray, count: np.ndarray) -> list[Span[int]]:
     """Find where one speaker speaks alone, and always the same.
 
     A stretch ends where nobody speaks or more than one, and where as many windows see the speaker
@@ -105,7 +91,7 @@ def stretches(grid: Grid, segmentation: np.ndarray, count: np.ndarray) -> list[S
     border[1:-1] = alone[1:] != alone[:-1]
     border[1:-1] |= alone[1:] & (changed[1:] >= np.maximum(same[1:], 1))
     edges = np.flatnonzero(border).tolist()
-    return [Stretch(first, last) for first, last in pairwise(edges) if alone[first]]
+    return [Span(first, last) for first, last in pairwise(edges) if alone[first]]
 
 
 def votes(grid: Grid, segmentation: np.ndarray, speakers: np.ndarray, total: int) -> np.ndarray:
@@ -145,11 +131,11 @@ def strongest(activity: np.ndarray, count: np.ndarray) -> np.ndarray:
     return chosen & (activity > 0)
 
 
-def runs(active: np.ndarray) -> list[Stretch]:
+def active_spans(active: np.ndarray) -> list[Span[int]]:
     """The stretches of frames in which a speaker is active.
 
-    >>> runs(np.array([False, True, True, False, True]))
-    [Stretch(first=1, last=3), Stretch(first=4, last=5)]
+    >>> active_spans(np.array([False, True, True, False, True]))
+    [Span(start=1, end=3), Span(start=4, end=5)]
     """
     change = np.flatnonzero(np.diff(active.astype(np.int8), prepend=0, append=0))
-    return [Stretch(*pair) for pair in change.reshape(-1, 2).tolist()]
+    return [Span(*pair) for pair in change.reshape(-1, 2).tolist()]

@@ -113,7 +113,7 @@ def decoded(
             heard = hear(no_repeat_ngram_size=NO_REPEAT)
         return block, language, heard
 
-    read = ((block, waveform[block.start : block.end]) for block in blocks)
+    read = ((block, waveform[block.slice]) for block in blocks)
     return in_parallel(model.model.num_workers, lambda item: decode(*item), read)
 
 

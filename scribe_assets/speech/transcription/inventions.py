@@ -54,7 +54,7 @@ def without_inventions(
         inside = [
             word
             for word in words
-            if block.distance(block.start + (word.start + word.end) / 2 * SAMPLE_RATE)
+            if block.distance_to_speech(block.start + (word.start + word.end) / 2 * SAMPLE_RATE)
             <= OUTSIDE_SECONDS * SAMPLE_RATE
         ]
         removed["outside_speech"] += len(words) - len(inside)

@@ -66,7 +66,7 @@ def main_language(
     chosen = [
         blocks[number] for number in np.linspace(0, len(blocks) - 1, some).round().astype(int)
     ]
-    read = (waveform[block.start : block.end] for block in chosen)
+    read = (waveform[block.slice] for block in chosen)
     total: Counter[str] = Counter()
     for likely in in_parallel(
         model.model.num_workers,

@@ -63,7 +63,7 @@ def voice_sample(model: "Model", waveform: np.ndarray) -> VoiceSample:
         model: a speaker embedding model.
         waveform: (num_samples,) float32 at 16 kHz.
     """
-    regions = [waveform[start:end] for start, end in speech_regions(waveform)]
+    regions = [waveform[region.slice] for region in speech_regions(waveform)]
     seconds = sum(map(len, regions)) / SAMPLE_RATE
     if seconds < MIN_SPEECH_SECONDS:
         return VoiceSample(None, seconds, problem=f"too little speech: {seconds:.1f} s")
@@ -115,7 +115,7 @@ def embed_speakers(model: "Model", waveform: Waveform, timeline: Timeline) -> li
     for label in timeline.speakers:
         spans = clean_spans(timeline, label)
         speech = cut(waveform, longest(spans, MAX_SPEECH_SECONDS))
-        alone = sum(end - start for start, end in spans)
+        alone = sum(span.duration for span in spans)
         spoken = sum(turn.duration for turn in timeline.turns if turn.speaker == label)
         enough = alone >= MIN_SPEECH_SECONDS
         voices.append(Voice(label, embed(model, speech) if enough else None, spoken, alone))
