@@ -104,10 +104,6 @@ def longest(spans: Iterable[Span[Unit]], total: Unit) -> list[Span[Unit]]:
     return taken
 
 
-UNSPACED_LANGUAGES = {"zh", "yue", "ja", "th", "lo", "my", "km", "bo"}
-"""Written without spaces between words."""
-
-
 @dataclass(frozen=True, order=True)
 class TimeSpan(Span[float]):
     """A span in seconds, to derive the types of the documents from.
@@ -201,11 +197,16 @@ class TranscriptSegment(TimeSpan):
 
 @dataclass(frozen=True)
 class SpokenSegment(TimeSpan):
-    """What one speaker says without a long pause."""
+    """What one speaker says without a long pause, in one language.
+
+    `language` is None where it is the language of the recording.
+    """
 
     speaker: str | None
     text: str
     words: list[SpokenWord]
+    # The metadata is for pydantic: JSON has the field only where it says something.
+    language: str | None = field(default=None, metadata={"exclude_if": lambda value: value is None})
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The documents, their schemas, and what is wrong with a wrong one."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from scribe_assets.artifacts.documents import Options, Profile
 from scribe_assets.artifacts.schemas import schemas
 from scribe_assets.errors import DocumentError
-from scribe_assets_tests.unit.results import RESULT
+from scribe_assets_tests.unit.results import RESULT, segment
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 
@@ -19,6 +20,16 @@ def test_published_schemas_are_those_of_the_code() -> None:
 
 def test_a_document_survives_its_json() -> None:
     assert type(RESULT).from_json(RESULT.to_json(), "result.json") == RESULT
+
+
+def test_a_segment_has_a_language_where_it_is_not_the_recordings() -> None:
+    """So that the result of a recording in one language does not change."""
+    english, japanese = RESULT.segments[0], segment(9, "SPEAKER_00", "お", text="お", language="ja")
+    result = RESULT.model_copy(update={"segments": [english, japanese]})
+    written = json.loads(result.to_json())["segments"]
+    assert "language" not in written[0]
+    assert written[1]["language"] == "ja"
+    assert type(result).from_json(result.to_json(), "result.json") == result
 
 
 @pytest.mark.parametrize(

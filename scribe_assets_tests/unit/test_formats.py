@@ -4,6 +4,9 @@ import json
 import re
 from html.parser import HTMLParser
 
+import pytest
+
+from scribe_assets.artifacts.documents import Result
 from scribe_assets.artifacts.formats import FORMATS
 from scribe_assets_tests.unit.results import RESULT, segment
 
@@ -91,3 +94,37 @@ def test_no_speech_renders_in_every_form() -> None:
     assert json.loads(rendered["seglst"]) == []
     assert "No speech" in rendered["md"]
     assert "No speech" in rendered["html"]
+
+
+ENGLISH_WITH_JAPANESE = RESULT.model_copy(
+    update={
+        "segments": [
+            segment(0, "SPEAKER_00", "Good", "day."),
+            segment(9, "SPEAKER_00", "お", "はよう", text="おはよう", language="ja"),
+        ]
+    }
+)
+JAPANESE_WITH_ENGLISH = RESULT.model_copy(
+    update={
+        "language": "ja",
+        "segments": [
+            segment(0, "SPEAKER_00", "お", "はよう", text="おはよう"),
+            segment(9, "SPEAKER_00", "Good", "day.", language="en"),
+        ],
+    }
+)
+
+
+@pytest.mark.parametrize("result", [ENGLISH_WITH_JAPANESE, JAPANESE_WITH_ENGLISH])
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "rttm"])
+def test_words_are_joined_by_the_language_of_their_segment(name: str, result: Result) -> None:
+    """All forms but RTTM, which has no words."""
+    rendered = FORMATS[name].render(result)
+    assert "Good day." in rendered
+    assert "おはよう" in rendered
+
+
+def test_html_says_where_another_language_is_spoken() -> None:
+    page = FORMATS["html"].render(ENGLISH_WITH_JAPANESE)
+    assert '<html lang="en">' in page
+    assert page.count('<p lang="ja">') == page.count("<p lang=") == 1

@@ -5,6 +5,7 @@ from html import escape
 
 from scribe_assets.artifacts.documents import Result
 from scribe_assets.artifacts.formats.md import clock
+from scribe_assets.speech.words import join_words
 
 STYLE = """
 :root { color-scheme: light dark; font: 1.05rem/1.6 system-ui, sans-serif; }
@@ -49,14 +50,17 @@ def render(result: Result) -> str:
                 f'<section style="--hue: {hues.get(speaker or "", 0)}">\n'
                 f"<h2>{escape(result.display_name(speaker))}</h2>\n"
             )
-        text = " ".join(
+        language = segment.language or result.language
+        words = [
             f'<span class="overlap">{escape(word.word)}</span>'
             if word.overlap
             else escape(word.word)
             for word in segment.words
-        )
+        ]
+        text = join_words(words, language)
+        other = f' lang="{escape(segment.language)}"' if segment.language else ""
         parts.append(
-            f'<p><button data-time="{segment.start:.3f}">{clock(segment.start)}</button> '
+            f'<p{other}><button data-time="{segment.start:.3f}">{clock(segment.start)}</button> '
             f"{text}</p>\n"
         )
     parts.append("</section>\n" if result.segments else "<p><em>No speech.</em></p>\n")

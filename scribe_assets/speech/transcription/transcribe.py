@@ -12,7 +12,7 @@ from scribe_assets.speech.media import SAMPLE_RATE, Progress, Waveform
 if TYPE_CHECKING:
     import faster_whisper.transcribe
     from faster_whisper import WhisperModel
-from scribe_assets.speech.timeline import UNSPACED_LANGUAGES, Transcription, TranscriptSegment, Word
+from scribe_assets.speech.timeline import Transcription, TranscriptSegment, Word
 from scribe_assets.speech.transcription.decoding import BLOCK_SECONDS, decoded, with_margins
 from scribe_assets.speech.transcription.inventions import without_inventions
 from scribe_assets.speech.transcription.languages import (
@@ -20,6 +20,7 @@ from scribe_assets.speech.transcription.languages import (
     own_language,
     windows_encoded_once,
 )
+from scribe_assets.speech.words import is_spaced, join_words
 
 
 def transcribe(
@@ -65,9 +66,9 @@ def transcribe(
 
         for block, own, heard in decoded(model, waveform, blocks, language_of, hotwords):
             for segment in without_inventions(block, heard, removed):
-                words = _words(segment.words or [], block, spaced=own not in UNSPACED_LANGUAGES)
+                words = _words(segment.words or [], block, spaced=is_spaced(own))
                 if words:
-                    text = "".join(word.word for word in segment.words or []).strip()
+                    text = join_words([word.word for word in words], own)
                     segments.append(
                         TranscriptSegment(words[0].start, words[-1].end, text, words, language=own)
                     )
