@@ -4,6 +4,7 @@
 from html import escape
 
 from scribe_assets.artifacts.documents import Result
+from scribe_assets.artifacts.formats.format import Format
 from scribe_assets.artifacts.formats.md import clock
 from scribe_assets.speech.words import join_words
 
@@ -66,3 +67,6 @@ def render(result: Result) -> str:
     parts.append("</section>\n" if result.segments else "<p><em>No speech.</em></p>\n")
     parts.append(f"<script>{SCRIPT}</script>\n</html>\n")
     return "".join(parts)
+
+
+FORMAT = Format("html", Result, ".html", "text/html; charset=utf-8", render)

@@ -3,6 +3,7 @@
 import re
 
 from scribe_assets.artifacts.documents import Result
+from scribe_assets.artifacts.formats.format import Format
 
 
 def render(result: Result) -> str:
@@ -49,3 +50,6 @@ def escape(text: str) -> str:
     """
     escaped = re.sub(r"([\\`*_\[\]<>|])", r"\\\1", text)
     return re.sub(r"^(\s*)([#+-]|\d+[.)])(?=\s)", r"\1\\\2", escaped)
+
+
+FORMAT = Format("md", Result, ".md", "text/markdown; charset=utf-8", render)
