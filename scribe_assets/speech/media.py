@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from scribe_assets.errors import MediaError
+from scribe_assets.speech.media_info import MediaInfo
 from scribe_assets.speech.timeline import Span
 
 SAMPLE_RATE = 16_000
@@ -33,18 +34,6 @@ REFERENCE_FORMATS = {
 
 Progress = Callable[[float], None]
 """Called with the done fraction, 0 to 1, now and then."""
-
-
-@dataclass(frozen=True)
-class MediaInfo:
-    """What a file says of itself; `duration` in seconds, None where the container has none."""
-
-    container: str
-    duration: float | None
-    audio_codec: str
-    sample_rate: int
-    channels: int
-    video_codec: str | None
 
 
 @dataclass(frozen=True)

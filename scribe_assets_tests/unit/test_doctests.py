@@ -8,6 +8,7 @@ import pytest
 WITH_EXAMPLES = [
     "scribe_assets.artifacts.formats.cues",
     "scribe_assets.artifacts.formats.md",
+    "scribe_assets.artifacts.formats.plain",
     "scribe_assets.artifacts.formats.rttm",
     "scribe_assets.artifacts.formats.vtt",
     "scribe_assets.speech.diarization.stretches",

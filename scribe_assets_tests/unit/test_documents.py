@@ -1,6 +1,8 @@
 """The documents, their schemas, and what is wrong with a wrong one."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,16 @@ SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 def test_published_schemas_are_those_of_the_code() -> None:
     published = {file.name: file.read_text() for file in SCHEMAS.glob("*.json")}
     assert published == schemas(), "run 'make schemas'"
+
+
+def test_documents_and_formats_load_no_library_of_models_or_media() -> None:
+    heavy = ["torch", "scipy", "av", "faster_whisper", "soundfile", "ffmpeg", "pyannote"]
+    code = (
+        "import sys, scribe_assets.artifacts.documents, scribe_assets.artifacts.formats\n"
+        f"print(*(name for name in {heavy} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_a_document_survives_its_json() -> None:

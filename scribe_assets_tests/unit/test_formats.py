@@ -10,6 +10,7 @@ from scribe_assets.artifacts import formats
 from scribe_assets.artifacts.documents import Diarization, Result, Transcript
 from scribe_assets.artifacts.formats import FORMATS
 from scribe_assets.artifacts.formats.format import Format
+from scribe_assets.artifacts.formats.plain import facts
 from scribe_assets.speech.timeline import TranscriptSegment, Turn, Word
 from scribe_assets_tests.unit.results import RESULT, segment
 
@@ -59,6 +60,12 @@ def test_markdown_escapes_what_is_said() -> None:
     assert "**Anne B.** · 0:01" in text
     assert "Hello, \\*R&D\\* \\<people\\>!" in text
     assert "**SPEAKER\\_01** · 1:00:00" in text
+
+
+def test_facts_are_plain_text() -> None:
+    """They are metadata in the UI, where nothing is unescaped."""
+    assert facts(RESULT) == "1:01:40 · en · Anne B., SPEAKER_01"
+    assert "1:01:40 · en · Anne B., SPEAKER\\_01" in render("md")
 
 
 def test_html_is_whole_and_escaped() -> None:

@@ -5,7 +5,7 @@ from html import escape
 
 from scribe_assets.artifacts.documents import Result
 from scribe_assets.artifacts.formats.format import Format
-from scribe_assets.artifacts.formats.md import clock
+from scribe_assets.artifacts.formats.plain import clock
 from scribe_assets.speech.words import join_words
 
 STYLE = """
