@@ -140,7 +140,7 @@ def voices() -> dict[str, np.ndarray]:
 
 def trials(model: Any, people: list[Voiceprint]) -> list[Trial]:
     """Every piece of everybody's speech against the bank."""
-    from scribe_assets.speech.diarization.one_pass import one_core_each
+    from scribe_assets.speech.compute import one_core_each
 
     ids = [person.person_id for person in people]
     prints = np.stack([person.embedding for person in people])

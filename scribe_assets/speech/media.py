@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from scribe_assets.errors import MediaError
 from scribe_assets.speech.media_info import MediaInfo
+from scribe_assets.speech.progress import Progress
 from scribe_assets.speech.timeline import Span
 
 SAMPLE_RATE = 16_000
@@ -30,10 +31,6 @@ REFERENCE_FORMATS = {
     "sdp",
     "vapoursynth",
 }
-
-
-Progress = Callable[[float], None]
-"""Called with the done fraction, 0 to 1, now and then."""
 
 
 @dataclass(frozen=True)

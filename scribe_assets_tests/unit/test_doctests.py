@@ -12,6 +12,7 @@ WITH_EXAMPLES = [
     "scribe_assets.artifacts.formats.rttm",
     "scribe_assets.artifacts.formats.vtt",
     "scribe_assets.speech.diarization.stretches",
+    "scribe_assets.speech.progress",
     "scribe_assets.speech.timeline",
     "scribe_assets.speech.words",
 ]

@@ -10,9 +10,10 @@ import pytest
 
 from scribe_assets.speech import activity, media
 from scribe_assets.speech.activity import SpeechBlock, speech_blocks, speech_regions
+from scribe_assets.speech.compute import in_parallel
 from scribe_assets.speech.media import SAMPLE_RATE
 from scribe_assets.speech.timeline import Span
-from scribe_assets.speech.transcription.decoding import in_parallel, with_margins
+from scribe_assets.speech.transcription.decoding import with_margins
 from scribe_assets.speech.transcription.inventions import without_inventions, without_loops
 
 

@@ -1,26 +1,19 @@
 """TODO"""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scribe_assets.speech.activity import SpeechBlock
+from scribe_assets.speech.compute import in_parallel
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform
 
 if TYPE_CHECKING:
     import faster_whisper.transcribe
     from faster_whisper import WhisperModel
 from scribe_assets.speech.transcription.inventions import LOOPING
-
-Item = TypeVar("Item")
-
-
-Result = TypeVar("Result")
-
 
 BEAM_SIZE = 5
 
@@ -115,17 +108,3 @@ def decoded(
 
     read = ((block, waveform[block.slice]) for block in blocks)
     return in_parallel(model.model.num_workers, lambda item: decode(*item), read)
-
-
-def in_parallel(
-    workers: int, function: Callable[[Item], Result], items: Iterable[Item]
-) -> Iterator[Result]:
-    """`map` by several threads, which takes an item only when it will soon be needed."""
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[Result]] = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scribe_assets.speech.activity import SpeechBlock
+from scribe_assets.speech.compute import in_parallel
 from scribe_assets.speech.media import Waveform
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
-from scribe_assets.speech.transcription.decoding import in_parallel, speech_in
+from scribe_assets.speech.transcription.decoding import speech_in
 
 LANGUAGE_BLOCKS = 8
 

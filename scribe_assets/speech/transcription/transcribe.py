@@ -7,7 +7,8 @@ import numpy as np
 
 from scribe_assets.errors import PermanentError
 from scribe_assets.speech.activity import SpeechBlock, speech_blocks
-from scribe_assets.speech.media import SAMPLE_RATE, Progress, Waveform
+from scribe_assets.speech.media import SAMPLE_RATE, Waveform
+from scribe_assets.speech.progress import Progress
 
 if TYPE_CHECKING:
     import faster_whisper.transcribe
