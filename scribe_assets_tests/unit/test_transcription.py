@@ -122,6 +122,29 @@ def test_speech_is_cut_at_silences(monkeypatch: pytest.MonkeyPatch, sample_recor
     assert all(block.duration <= 40 * SAMPLE_RATE for block in parts)
 
 
+def test_speech_across_the_border_of_what_is_read_is_not_cut(
+    monkeypatch: pytest.MonkeyPatch, sample_recording: Path
+) -> None:
+    """Also where it is the only speech of what is read at once."""
+    monkeypatch.setattr(activity, "READ_SECONDS", 20.0)
+    speech = media.decode(sample_recording)[int(10.7 * SAMPLE_RATE) : int(14.2 * SAMPLE_RATE)]
+    before, after = (np.zeros(length * SAMPLE_RATE, np.float32) for length in (18, 25))
+    (block,) = speech_blocks(np.concatenate([before, speech, after]), 10)
+    (region,) = block.regions
+    assert region.start < 19.5 * SAMPLE_RATE
+    assert region.end > 21 * SAMPLE_RATE
+
+
+def test_speech_longer_than_what_is_read_at_once_is_cut(
+    monkeypatch: pytest.MonkeyPatch, sample_recording: Path
+) -> None:
+    """It cannot be read as a whole; and reading comes to an end."""
+    monkeypatch.setattr(activity, "READ_SECONDS", 2.0)
+    speech = media.decode(sample_recording)[int(10.7 * SAMPLE_RATE) : int(14.2 * SAMPLE_RATE)]
+    blocks = list(speech_blocks(speech, 10))
+    assert sum(region.duration for block in blocks for region in block.regions) > 0.8 * len(speech)
+
+
 def test_blocks_take_silence_around_them_and_no_speech_of_others() -> None:
     second = SAMPLE_RATE
     spans = [Span(start * second, (start + 1) * second) for start in (1, 2, 9)]
