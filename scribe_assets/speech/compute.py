@@ -1,6 +1,6 @@
 """How work is spread over cores, and with which precision networks run.
 
-torch is imported inside the functions, as everywhere in this room.
+What belongs here is what several rooms of `speech` share. torch is imported inside the functions.
 """
 
 from collections import deque

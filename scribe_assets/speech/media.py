@@ -19,7 +19,8 @@ SAMPLE_RATE = 16_000
 """Samples a second of all audio after conversion; every model here was trained on it."""
 
 
-# Formats that name other files or addresses: an upload must not make ffmpeg open those.
+# Formats that name other files or addresses. Without this list, an upload could make ffmpeg open
+# any file of this machine, or an address in its network.
 REFERENCE_FORMATS = {
     "applehttp",
     "concat",
@@ -43,9 +44,9 @@ class Conversion:
 
 def ffmpeg_binary() -> str:
     """Path of the system's ffmpeg where there is one, else of the one in imageio-ffmpeg."""
-    found = shutil.which("ffmpeg")
-    if found:
-        return found
+    system = shutil.which("ffmpeg")
+    if system:
+        return system
     import imageio_ffmpeg
 
     return str(imageio_ffmpeg.get_ffmpeg_exe())
@@ -76,9 +77,9 @@ def probe(path: Path) -> MediaInfo:
             if streams and audio is None:
                 raise MediaError("ffmpeg does not know the codec of the audio; convert it first")
             if audio is None:
-                found = f"only video ({video_codec})" if video else "no audio or video"
+                content = f"only video ({video_codec})" if video else "no audio or video"
                 raise MediaError(
-                    f"the file has no audio track, {found}; export it again with sound"
+                    f"the file has no audio track, {content}; export it again with sound"
                 )
             return MediaInfo(
                 container=container.format.name,
@@ -167,9 +168,9 @@ class AudioFile:
 
         self._file = soundfile.SoundFile(str(path))
         if self._file.samplerate != SAMPLE_RATE or self._file.channels != 1:
-            found = f"{self._file.samplerate} Hz with {self._file.channels} channels"
+            actual = f"{self._file.samplerate} Hz with {self._file.channels} channels"
             self._file.close()
-            raise ValueError(f"expected {SAMPLE_RATE} Hz mono, got {found}")
+            raise ValueError(f"expected {SAMPLE_RATE} Hz mono, got {actual}")
         self.path = Path(path)
 
     def __enter__(self) -> "AudioFile":

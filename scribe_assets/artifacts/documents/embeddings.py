@@ -9,7 +9,7 @@ from scribe_assets.speech.voices.voice import Voice
 
 
 def rounded(embedding: np.ndarray | None) -> list[float] | None:
-    """An embedding as it is written: six decimals move a similarity by less than 0.0001."""
+    """An embedding as it is written; six decimals change a similarity by less than 0.0001."""
     return None if embedding is None else [round(float(value), 6) for value in embedding]
 
 
@@ -28,7 +28,7 @@ class SpeakerEmbedding(Document):
 
 
 class SpeakerEmbeddings(Document):
-    """speaker_embeddings.json: each speaker's voice as a point, from speech nobody speaks over."""
+    """speaker_embeddings.json: each speaker's voice, from speech that nobody speaks over."""
 
     file_name = "speaker_embeddings.json"
     schema_version: Literal[1] = 1
@@ -51,7 +51,7 @@ class SpeakerEmbeddings(Document):
         return cls(recording_id=recording_id, model=model, speakers=speakers)
 
     def voices(self) -> list[Voice]:
-        """What is compared with voiceprints."""
+        """The voices, to be compared with voiceprints."""
         return [
             Voice(s.label, as_array(s.embedding), s.speech_seconds, s.alone_seconds)
             for s in self.speakers

@@ -1,4 +1,4 @@
-"""The people of an identity bank, and which speaker of a recording is whom."""
+"""The people of an identity bank, and which of them each speaker of a recording is."""
 
 from datetime import datetime
 from typing import Literal
@@ -20,7 +20,7 @@ class Profile(Document):
 
 
 class EnrolledSample(Document):
-    """A voice sample, as it was with this ETag; `problem` says why it is not used, if it is not."""
+    """A voice sample, of this ETag; `problem` says why it is not used, or is None."""
 
     key: str
     etag: str
@@ -50,11 +50,11 @@ class EnrolledPerson(Document):
     @property
     def problems(self) -> list[str]:
         """What is wrong with the profile and the samples, a sentence each."""
-        found = [self.problem] if self.problem else []
-        found += [f"sample {s.key} is not used: {s.problem}" for s in self.samples if s.problem]
+        sentences = [self.problem] if self.problem else []
+        sentences += [f"sample {s.key} is not used: {s.problem}" for s in self.samples if s.problem]
         if not any(s.embedding for s in self.samples):
-            found.append(f"{self.person_id} cannot be recognised: no usable voice sample")
-        return found
+            sentences.append(f"{self.person_id} cannot be recognised: no usable voice sample")
+        return sentences
 
 
 class Voiceprints(Document):
@@ -67,13 +67,13 @@ class Voiceprints(Document):
     people: list[EnrolledPerson]
 
     def voiceprints(self) -> list[Voiceprint]:
-        """Those who can be recognised."""
-        found = [person.voiceprint() for person in self.people]
-        return [one for one in found if one is not None]
+        """The voiceprints of those who can be recognised."""
+        made = [person.voiceprint() for person in self.people]
+        return [voiceprint for voiceprint in made if voiceprint is not None]
 
 
 class SpeakerIdentities(Document):
-    """speaker_identities.json: which label is whom, and why."""
+    """speaker_identities.json: which person each label is, and why."""
 
     file_name = "speaker_identities.json"
     schema_version: Literal[1] = 1

@@ -54,7 +54,7 @@ class Source(Document):
 
 
 class Recording(Document):
-    """recording.json: the upload, what is in it, and how to treat it."""
+    """recording.json: the upload, what is in it, and the options of its client."""
 
     file_name = "recording.json"
     schema_version: Literal[1] = 1

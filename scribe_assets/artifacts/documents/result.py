@@ -8,7 +8,7 @@ from scribe_assets.speech.timeline import SpokenSegment
 
 
 class Models(Document):
-    """What the result was made with."""
+    """The names of the models that a result was made with."""
 
     diarization: str
     embedding: str

@@ -97,7 +97,7 @@ class WholeStretches:
 
 
 class StretchEmbedder:
-    """Cuts stretches out of a recording and embeds them, on a CPU one on each core.
+    """Reads stretches from a recording and embeds them, on a CPU one on each core.
 
     Args:
         network: embeds the sound.

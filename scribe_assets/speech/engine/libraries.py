@@ -1,6 +1,8 @@
-"""The libraries of the models, imported: seconds that pass before a process has a device.
+"""Imports the libraries of the models.
 
-Nothing else imports this module. It touches no device.
+A process imports this module, by its name, while it waits for a device: the imports take seconds
+that would otherwise pass while it holds the device. No other module imports it. It touches no
+device.
 """
 
 import faster_whisper  # noqa: F401, TID253

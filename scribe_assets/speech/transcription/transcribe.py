@@ -9,10 +9,6 @@ from scribe_assets.errors import PermanentError
 from scribe_assets.speech.activity import SpeechBlock, speech_blocks
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform
 from scribe_assets.speech.progress import Progress
-
-if TYPE_CHECKING:
-    import faster_whisper.transcribe
-    from faster_whisper import WhisperModel
 from scribe_assets.speech.timeline import Transcription, TranscriptSegment, Word
 from scribe_assets.speech.transcription.decoding import BLOCK_SECONDS, decoded, with_margins
 from scribe_assets.speech.transcription.inventions import without_inventions
@@ -22,6 +18,10 @@ from scribe_assets.speech.transcription.languages import (
     windows_encoded_once,
 )
 from scribe_assets.speech.words import is_spaced, join_words
+
+if TYPE_CHECKING:
+    import faster_whisper.transcribe
+    from faster_whisper import WhisperModel
 
 
 def transcribe(
@@ -33,15 +33,14 @@ def transcribe(
 ) -> Transcription:
     """Transcribe a recording. Only speech, found by voice activity, is shown to the model.
 
-    Blocks of speech are decoded several at a time, on a CPU one on each core.
-    What Whisper is known to invent is removed and counted: words where nobody speaks, sentences and
-    words that it repeats in a loop.
+    Blocks of speech are decoded several at a time, on a CPU one on each core. What Whisper makes up
+    is removed and counted: words where nobody speaks, and what it repeats in a loop.
 
     Args:
         model: see `load_whisper`.
         waveform: (num_samples,) float32 at 16 kHz, in memory or in a file.
-        language: ISO 639-1 code, or None to detect it on speech from all parts of the recording;
-            then a block in which another one is clearly spoken is transcribed in that.
+        language: ISO 639-1 code, or None to detect it from speech of all parts of the recording. In
+            that case, a block in which another language is clearly spoken is transcribed in that.
         hotwords: words to expect, such as names.
         progress: called with the done fraction.
 
@@ -81,10 +80,15 @@ def transcribe(
 def _words(
     raw: "list[faster_whisper.transcribe.Word]", block: SpeechBlock, spaced: bool
 ) -> list[Word]:
-    """Whisper's words with times in the recording, ended within their block.
+    """Whisper's words, with times from the start of the recording that do not leave their block.
 
     Whisper splits at some apostrophes and hyphens ("l" + "'homme"); a piece that does not begin
     with a space belongs to the word before it, so that words joined by spaces give the text.
+
+    Args:
+        raw: with times in seconds from the start of the block.
+        block: where they were heard.
+        spaced: whether their language is written with spaces.
     """
     words: list[Word] = []
     for piece in raw:
