@@ -123,9 +123,19 @@ JAPANESE_WITH_ENGLISH = RESULT.model_copy(
         ],
     }
 )
+ENGLISH_TAKEN_FOR_JAPANESE = RESULT.model_copy(
+    update={
+        "language": "ja",
+        "segments": [
+            segment(0, "SPEAKER_00", "Good", "day.", "お", "はよう", text="Good day.おはよう"),
+        ],
+    }
+)
 
 
-@pytest.mark.parametrize("result", [ENGLISH_WITH_JAPANESE, JAPANESE_WITH_ENGLISH])
+@pytest.mark.parametrize(
+    "result", [ENGLISH_WITH_JAPANESE, JAPANESE_WITH_ENGLISH, ENGLISH_TAKEN_FOR_JAPANESE]
+)
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "rttm"])
 def test_words_are_joined_by_the_language_of_their_segment(name: str, result: Result) -> None:
     """All forms but RTTM, which has no words."""

@@ -105,6 +105,9 @@ def in_languages(main: str, *parts: tuple[str | None, str]) -> list[SpokenSegmen
             [("en", "So what?"), ("fr", "Rien du tout.")],
             [(None, "So what?"), ("fr", "Rien du tout.")],
         ),
+        # English that the model took for Japanese, and a name in Latin letters.
+        ("ja", [("ja", "From fairest creatures, we")], [(None, "From fairest creatures, we")]),
+        ("ja", [("ja", "明日 Dagster Cloud を")], [(None, "明日Dagster Cloudを")]),
         # Transcripts that were written before segments had a language.
         ("zh", [(None, "你 好"), (None, "再 见")], [(None, "你好再见")]),
     ],

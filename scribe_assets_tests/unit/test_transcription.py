@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from scribe_assets.speech.media import SAMPLE_RATE
 from scribe_assets.speech.timeline import Span
 from scribe_assets.speech.transcription.decoding import with_margins
 from scribe_assets.speech.transcription.inventions import without_inventions, without_loops
+from scribe_assets.speech.transcription.transcribe import words_of
 
 
 @dataclass
@@ -24,6 +26,13 @@ class Heard:
     word: str
     start: float = 0.0
     end: float = 0.1
+
+
+@dataclass
+class Piece(Heard):
+    """The same with its probability."""
+
+    probability: float = 0.9
 
 
 @dataclass
@@ -97,6 +106,34 @@ def test_a_sentence_repeated_on_and_on_is_removed() -> None:
 def test_loops(said: str, kept: str) -> None:
     found = without_loops(heard(said))
     assert "".join(word.word for word in found).strip() == kept
+
+
+@pytest.mark.parametrize(
+    ("language", "pieces", "expected"),
+    [
+        ("fr", [" l", "'homme", " est"], ["l'homme", "est"]),
+        (
+            "ja",
+            [" From", " fair", "est", " creatures", ",", " we"],
+            ["From", "fairest", "creatures,", "we"],
+        ),
+        (
+            "ja",
+            ["明日", " Dag", "ster", "を", "使", "う", "。"],
+            ["明日", "Dagster", "を", "使", "う", "。"],
+        ),
+        ("zh", ["20", "24", "年"], ["2024", "年"]),
+    ],
+)
+def test_pieces_of_a_word_are_put_together(
+    language: str, pieces: list[str], expected: list[str]
+) -> None:
+    """Whisper gives pieces of words in languages without spaces, also of words that have them."""
+    raw: Any = [Piece(piece, n * 0.1, n * 0.1 + 0.1) for n, piece in enumerate(pieces)]
+    words = words_of(raw, BLOCK, language)
+    assert [word.word for word in words] == expected
+    assert words[0].start == 0
+    assert words[-1].end == pytest.approx(len(pieces) * 0.1)
 
 
 def test_speech_is_cut_at_silences(monkeypatch: pytest.MonkeyPatch, sample_recording: Path) -> None:

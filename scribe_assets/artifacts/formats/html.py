@@ -6,7 +6,7 @@ from html import escape
 from scribe_assets.artifacts.documents import Result
 from scribe_assets.artifacts.formats.format import Format
 from scribe_assets.artifacts.formats.plain import clock
-from scribe_assets.speech.words import join_words
+from scribe_assets.speech.words import separators
 
 STYLE = """
 :root { color-scheme: light dark; font: 1.05rem/1.6 system-ui, sans-serif; }
@@ -52,13 +52,13 @@ def render(result: Result) -> str:
                 f"<h2>{escape(result.display_name(speaker))}</h2>\n"
             )
         language = segment.language or result.language
-        words = [
-            f'<span class="overlap">{escape(word.word)}</span>'
+        spaces = separators([word.word for word in segment.words], language)
+        text = "".join(
+            f'{space}<span class="overlap">{escape(word.word)}</span>'
             if word.overlap
-            else escape(word.word)
-            for word in segment.words
-        ]
-        text = join_words(words, language)
+            else space + escape(word.word)
+            for space, word in zip(spaces, segment.words, strict=True)
+        )
         other = f' lang="{escape(segment.language)}"' if segment.language else ""
         parts.append(
             f'<p{other}><button data-time="{segment.start:.3f}">{clock(segment.start)}</button> '

@@ -17,7 +17,7 @@ from scribe_assets.speech.transcription.languages import (
     own_language,
     windows_encoded_once,
 )
-from scribe_assets.speech.words import is_spaced, join_words
+from scribe_assets.speech.words import continues, is_spaced, join_words
 
 if TYPE_CHECKING:
     import faster_whisper.transcribe
@@ -66,7 +66,7 @@ def transcribe(
 
         for block, own, heard in decoded(model, waveform, blocks, language_of, hotwords):
             for segment in without_inventions(block, heard, removed):
-                words = _words(segment.words or [], block, spaced=is_spaced(own))
+                words = words_of(segment.words or [], block, own)
                 if words:
                     text = join_words([word.word for word in words], own)
                     segments.append(
@@ -77,18 +77,19 @@ def transcribe(
     return Transcription(main, round(probability, 3), segments, dict(removed))
 
 
-def _words(
-    raw: "list[faster_whisper.transcribe.Word]", block: SpeechBlock, spaced: bool
+def words_of(
+    raw: "list[faster_whisper.transcribe.Word]", block: SpeechBlock, language: str
 ) -> list[Word]:
     """Whisper's words, with times from the start of the recording that do not leave their block.
 
     Whisper splits at some apostrophes and hyphens ("l" + "'homme"); a piece that does not begin
-    with a space belongs to the word before it, so that words joined by spaces give the text.
+    with a space belongs to the word before it, so that words joined by spaces give the text. In a
+    language without spaces, that holds for words in letters of a language that has them.
 
     Args:
         raw: with times in seconds from the start of the block.
         block: where they were heard.
-        spaced: whether their language is written with spaces.
+        language: of the words.
     """
     words: list[Word] = []
     for piece in raw:
@@ -99,7 +100,8 @@ def _words(
         start = round(min(offset + piece.start, limit), 3)
         end = round(min(offset + max(piece.start, piece.end), limit), 3)
         probability = round(piece.probability, 3)
-        if spaced and words and not piece.word.startswith(" "):
+        inside = bool(words) and not piece.word.startswith(" ")
+        if inside and (is_spaced(language) or continues(words[-1].word, text)):
             before = words.pop()
             start, text = before.start, before.word + text
             probability = min(before.probability, probability)
