@@ -133,14 +133,14 @@ def voices() -> dict[str, np.ndarray]:
                 found[f"{rttm.stem}/{label}"] = np.concatenate(parts)
     for file in sorted((DATA / "voices").glob("*.flac")):
         waveform = media.decode(file)
-        regions = [waveform[start:end] for start, end in speech_regions(waveform)]
+        regions = [waveform[region.slice] for region in speech_regions(waveform)]
         found[f"voices/{file.stem}"] = np.concatenate(regions)
     return found
 
 
 def trials(model: Any, people: list[Voiceprint]) -> list[Trial]:
     """Every piece of everybody's speech against the bank."""
-    from scribe_assets.speech.diarization.one_pass import one_core_each
+    from scribe_assets.speech.compute import one_core_each
 
     ids = [person.person_id for person in people]
     prints = np.stack([person.embedding for person in people])

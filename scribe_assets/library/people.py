@@ -130,7 +130,7 @@ def check_sample(file: Path) -> None:
         regions = speech_regions(media.decode(file))
     except MediaError as error:
         raise UsageError(f"{file}: {error}") from error
-    seconds = sum(end - start for start, end in regions) / media.SAMPLE_RATE
+    seconds = sum(region.duration for region in regions) / media.SAMPLE_RATE
     if seconds < MIN_SPEECH_SECONDS:
         raise UsageError(f"{file}: {seconds:.1f} s of speech is too little; give 10 s or more")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from scribe_assets.library import people
 from scribe_assets.speech import media
 from scribe_assets.speech.engine.weights import package_folder
+from scribe_assets.speech.timeline import Span
 from scribe_assets.storage.s3 import S3Object, S3Storage
 
 USER = "demo"
@@ -15,8 +16,8 @@ KEY = f"{USER}/telephone-call.wav"
 
 # Turns of the recording (seconds), from the transcript that lies beside it.
 VOICES = {
-    "Diane": [(10.78, 14.18), (17.79, 21.47)],
-    "Sheila": [(14.44, 17.76), (24.06, 28.42)],
+    "Diane": [Span(10.78, 14.18), Span(17.79, 21.47)],
+    "Sheila": [Span(14.44, 17.76), Span(24.06, 28.42)],
 }
 
 

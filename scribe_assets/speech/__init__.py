@@ -1,5 +1,15 @@
-"""The domain: arrays and dataclasses in and out.
+"""The domain: from sound to who said what when. Arrays and dataclasses in and out.
 
-Plain Python that knows no Dagster, no S3 and no path of ours. Everything heavy (torch, pyannote,
-faster-whisper, WeSpeaker) is imported inside the functions that need it.
+    media           any audio or video to 16 kHz mono, and reading it
+    activity        where anybody speaks
+    diarization/    who speaks when, as SPEAKER_00, SPEAKER_01, …
+    voices/         embeddings of voices, and whose voice it is
+    transcription/  what is said
+    fusion          who said what: words and turns put together
+    engine/         which weights, on which device, and which models stay in memory
+    timeline, words, progress, compute    what all of these share
+
+What does not belong here: Dagster, S3, paths and settings of ours, and how documents look.
+Everything heavy (torch, pyannote, faster-whisper, WeSpeaker, av, scipy, soundfile) is imported
+inside the functions that need it, so that importing this package is quick and takes no memory.
 """

@@ -1,4 +1,6 @@
-"""TODO"""
+"""Where anybody speaks: voice activity by Silero VAD (https://github.com/snakers4/silero-vad).
+
+Who speaks is no matter of this module."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,76 +8,92 @@ from dataclasses import dataclass
 import numpy as np
 
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform
+from scribe_assets.speech.timeline import Span
 
 READ_SECONDS = 300.0
-"""So much of a recording is searched for speech at once."""
+"""So much of a recording is searched for speech at once; memory stays bounded."""
 
 
 BLOCK_PAD_MS = 400
-"""What is left of silence around speech, in milliseconds, so that no sound of it is lost."""
+"""Milliseconds of silence that are kept around speech, so that no sound of it is lost."""
 
 
-def speech_regions(waveform: np.ndarray) -> list[tuple[int, int]]:
-    """Find speech with Silero VAD (https://github.com/snakers4/silero-vad).
+def speech_regions(waveform: np.ndarray) -> list[Span[int]]:
+    """Find speech.
 
     Args:
         waveform: (num_samples,) float32 at 16 kHz.
 
     Returns:
-        (first, past the last) sample of each region, in order.
+        The regions of speech in samples, in order.
     """
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     options = VadOptions(min_silence_duration_ms=200, speech_pad_ms=50)
-    return [(region["start"], region["end"]) for region in get_speech_timestamps(waveform, options)]
+    return [
+        Span(region["start"], region["end"]) for region in get_speech_timestamps(waveform, options)
+    ]
 
 
 @dataclass(frozen=True)
-class SpeechBlock:
-    """A stretch of a recording that begins and ends in silence, where it can; in samples.
+class SpeechBlock(Span[int]):
+    """A part of a recording that begins and ends in silence where it can; in samples.
 
-    `regions` are the (first, past the last) samples of speech in it.
+    `regions` are the regions of speech in it.
     """
 
-    start: int
-    end: int
-    regions: tuple[tuple[int, int], ...]
+    regions: tuple[Span[int], ...]
 
-    def distance(self, sample: float) -> float:
+    def distance_to_speech(self, sample: float) -> float:
         """How many samples a moment is away from speech; 0 within it."""
-        return min(max(first - sample, sample - last, 0.0) for first, last in self.regions)
+        return min(region.distance(sample) for region in self.regions)
 
 
 def speech_blocks(waveform: Waveform, seconds: float) -> Iterator[SpeechBlock]:
-    """Cut a recording at its silences, reading it once, a stretch of `READ_SECONDS` at a time.
+    """Cut a recording at its silences.
 
     Args:
-        waveform: (num_samples,) float32 at 16 kHz.
+        waveform: (num_samples,) float32 at 16 kHz; it is read once, in parts.
         seconds: a block lasts no longer.
 
     Returns:
         Blocks of speech in order, without the silence between them.
     """
+    pending: list[Span[int]] = []
+    for region in _long_regions(waveform, seconds):
+        if pending and region.end - pending[0].start > seconds * SAMPLE_RATE:
+            yield SpeechBlock(pending[0].start, pending[-1].end, tuple(pending))
+            pending = []
+        pending.append(region)
+    if pending:
+        yield SpeechBlock(pending[0].start, pending[-1].end, tuple(pending))
+
+
+def _long_regions(waveform: Waveform, longest: float) -> Iterator[Span[int]]:
+    """Regions of speech with some of the silence around them, not cut where somebody only takes a
+    breath.
+
+    Args:
+        waveform: (num_samples,) float32 at 16 kHz; it is read `READ_SECONDS` at a time.
+        longest: seconds from which on a region is cut all the same.
+    """
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
-    # A region is not cut where somebody only takes a breath, unless it lasts too long.
     options = VadOptions(
-        max_speech_duration_s=seconds, min_silence_duration_ms=500, speech_pad_ms=BLOCK_PAD_MS
+        max_speech_duration_s=longest, min_silence_duration_ms=500, speech_pad_ms=BLOCK_PAD_MS
     )
-    pending: list[tuple[int, int]] = []
     start = 0
     while start < len(waveform):
         stop = min(start + int(READ_SECONDS * SAMPLE_RATE), len(waveform))
-        found = get_speech_timestamps(waveform[start:stop], options)
-        regions = [(start + region["start"], start + region["end"]) for region in found]
-        whole = stop == len(waveform)
-        if not whole and len(regions) > 1 and regions[-1][1] >= stop - SAMPLE_RATE:
-            stop = regions.pop()[0]  # it may go on: it is looked at again with what follows
-        for region in regions:
-            if pending and region[1] - pending[0][0] > seconds * SAMPLE_RATE:
-                yield SpeechBlock(pending[0][0], pending[-1][1], tuple(pending))
-                pending = []
-            pending.append(region)
+        regions = [
+            Span(start + region["start"], start + region["end"])
+            for region in get_speech_timestamps(waveform[start:stop], options)
+        ]
+        # Speech that reaches the border may go on behind it: reading goes on where it begins, so
+        # that it is seen as a whole. If it fills all that was read, there is nothing to gain.
+        if stop < len(waveform) and regions:
+            last = regions[-1]
+            if last.end >= stop - SAMPLE_RATE and last.start >= start + SAMPLE_RATE:
+                stop = regions.pop().start
+        yield from regions
         start = stop
-    if pending:
-        yield SpeechBlock(pending[0][0], pending[-1][1], tuple(pending))

@@ -4,15 +4,14 @@ import bisect
 from collections import defaultdict
 
 from scribe_assets.speech.timeline import (
-    UNSPACED_LANGUAGES,
     SpokenSegment,
     SpokenWord,
     Timeline,
     Transcription,
     Turn,
     Word,
-    shared,
 )
+from scribe_assets.speech.words import join_words
 
 MAX_PAUSE = 1.0
 """A speaker who is silent for longer, in seconds, begins a new segment."""
@@ -29,21 +28,50 @@ def fuse(transcription: Transcription, timeline: Timeline) -> list[SpokenSegment
     """Give every word to a speaker and group the words into segments.
 
     A word goes to the speaker with whom it shares most time on the exclusive timeline, and to the
-    nearest turn where it shares none. Where several speak at once, time does not tell; there a word
-    goes to the one of them who says most of its sentence. Every word of the transcription is in
-    exactly one segment.
+    nearest turn where it shares none. While several people speak at once, time does not decide: the
+    word goes to the one of them who says most of its sentence. Every word of the transcription is
+    in exactly one segment.
 
     Args:
         transcription: words with times, in seconds.
         timeline: turns of the same recording, in seconds.
 
     Returns:
-        Segments in order of time.
+        Segments in order of time, each of one speaker and in one language.
     """
-    words = sorted(
-        (word for segment in transcription.segments for word in segment.words),
-        key=lambda word: (word.start, word.end),
+    heard = sorted(
+        (
+            (word, segment.language or transcription.language)
+            for segment in transcription.segments
+            for word in segment.words
+        ),
+        key=lambda pair: (pair[0].start, pair[0].end),
     )
+    spoken = _with_speakers([word for word, _ in heard], timeline)
+    languages = [language for _, language in heard]
+    return [
+        SpokenSegment(
+            start=group[0].start,
+            end=max(word.end for word in group),
+            speaker=group[0].speaker,
+            text=join_words([word.word for word in group], language),
+            words=group,
+            language=None if language == transcription.language else language,
+        )
+        for group, language in _groups(spoken, languages)
+    ]
+
+
+def _with_speakers(words: list[Word], timeline: Timeline) -> list[SpokenWord]:
+    """Give every word to a speaker; see `fuse`.
+
+    Args:
+        words: in order of time.
+        timeline: of the same recording.
+
+    Returns:
+        The same words in the same order.
+    """
     exclusive = _Turns(timeline.exclusive or timeline.turns)
     turns = _Turns(timeline.turns)
     spoken = []
@@ -53,7 +81,7 @@ def fuse(transcription: Transcription, timeline: Timeline) -> list[SpokenSegment
         seconds: defaultdict[str | None, float] = defaultdict(float)
         for word, speaker, who in zip(sentence, speakers, active, strict=True):
             if len(who) < 2:
-                seconds[speaker] += max(word.end - word.start, SHORTEST_WORD)
+                seconds[speaker] += max(word.duration, SHORTEST_WORD)
         main = max(seconds, key=lambda speaker: seconds[speaker], default=None)
         for word, speaker, who in zip(sentence, speakers, active, strict=True):
             if len(who) > 1 and main in who:
@@ -62,17 +90,7 @@ def fuse(transcription: Transcription, timeline: Timeline) -> list[SpokenSegment
             spoken.append(
                 SpokenWord(word.start, word.end, word.word, word.probability, speaker, overlap)
             )
-    space = "" if transcription.language in UNSPACED_LANGUAGES else " "
-    return [
-        SpokenSegment(
-            start=group[0].start,
-            end=max(word.end for word in group),
-            speaker=group[0].speaker,
-            text=space.join(word.word for word in group),
-            words=group,
-        )
-        for group in _groups(spoken)
-    ]
+    return spoken
 
 
 def _sentences(words: list[Word]) -> list[list[Word]]:
@@ -90,14 +108,20 @@ def _sentences(words: list[Word]) -> list[list[Word]]:
     return sentences
 
 
-def _groups(words: list[SpokenWord]) -> list[list[SpokenWord]]:
-    groups: list[list[SpokenWord]] = []
-    for word in words:
-        last = groups[-1][-1] if groups else None
-        if last and last.speaker == word.speaker and word.start - last.end <= MAX_PAUSE:
-            groups[-1].append(word)
-        else:
-            groups.append([word])
+def _groups(
+    words: list[SpokenWord], languages: list[str | None]
+) -> list[tuple[list[SpokenWord], str | None]]:
+    """Words up to a change of speaker or of language, or a long pause, with their language."""
+    groups: list[tuple[list[SpokenWord], str | None]] = []
+    for word, language in zip(words, languages, strict=True):
+        if groups:
+            group, own = groups[-1]
+            last = group[-1]
+            pause = word.start - last.end
+            if own == language and last.speaker == word.speaker and pause <= MAX_PAUSE:
+                group.append(word)
+                continue
+        groups.append(([word], language))
     return groups
 
 
@@ -113,13 +137,13 @@ class _Turns:
         """Turns that share time with the word."""
         first = bisect.bisect_left(self.starts, word.start - self.longest)
         last = bisect.bisect_left(self.starts, word.end)
-        return [turn for turn in self.turns[first:last] if shared(turn, word) > 0]
+        return [turn for turn in self.turns[first:last] if turn.shared(word) > 0]
 
     def speaker_of(self, word: Word) -> str | None:
         """The speaker who shares most time with the word, else the one of the nearest turn."""
         seconds: dict[str, float] = {}
         for turn in self.during(word):
-            seconds[turn.speaker] = seconds.get(turn.speaker, 0.0) + shared(turn, word)
+            seconds[turn.speaker] = seconds.get(turn.speaker, 0.0) + turn.shared(word)
         if seconds:
             return max(seconds, key=lambda speaker: seconds[speaker])
         if not self.turns:

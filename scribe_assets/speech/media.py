@@ -4,19 +4,23 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from scribe_assets.errors import MediaError
+from scribe_assets.speech.media_info import MediaInfo
+from scribe_assets.speech.progress import Progress
+from scribe_assets.speech.timeline import Span
 
 SAMPLE_RATE = 16_000
 """Samples a second of all audio after conversion; every model here was trained on it."""
 
 
-# Formats that name other files or addresses: an upload must not make ffmpeg open those.
+# Formats that name other files or addresses. Without this list, an upload could make ffmpeg open
+# any file of this machine, or an address in its network.
 REFERENCE_FORMATS = {
     "applehttp",
     "concat",
@@ -30,22 +34,6 @@ REFERENCE_FORMATS = {
 }
 
 
-Progress = Callable[[float], None]
-"""Called with the done fraction, 0 to 1, now and then."""
-
-
-@dataclass(frozen=True)
-class MediaInfo:
-    """What a file says of itself; `duration` in seconds, None where the container has none."""
-
-    container: str
-    duration: float | None
-    audio_codec: str
-    sample_rate: int
-    channels: int
-    video_codec: str | None
-
-
 @dataclass(frozen=True)
 class Conversion:
     """A finished conversion: seconds written, and what ffmpeg complained about on the way."""
@@ -56,9 +44,9 @@ class Conversion:
 
 def ffmpeg_binary() -> str:
     """Path of the system's ffmpeg where there is one, else of the one in imageio-ffmpeg."""
-    found = shutil.which("ffmpeg")
-    if found:
-        return found
+    system = shutil.which("ffmpeg")
+    if system:
+        return system
     import imageio_ffmpeg
 
     return str(imageio_ffmpeg.get_ffmpeg_exe())
@@ -89,9 +77,9 @@ def probe(path: Path) -> MediaInfo:
             if streams and audio is None:
                 raise MediaError("ffmpeg does not know the codec of the audio; convert it first")
             if audio is None:
-                found = f"only video ({video_codec})" if video else "no audio or video"
+                content = f"only video ({video_codec})" if video else "no audio or video"
                 raise MediaError(
-                    f"the file has no audio track, {found}; export it again with sound"
+                    f"the file has no audio track, {content}; export it again with sound"
                 )
             return MediaInfo(
                 container=container.format.name,
@@ -180,9 +168,9 @@ class AudioFile:
 
         self._file = soundfile.SoundFile(str(path))
         if self._file.samplerate != SAMPLE_RATE or self._file.channels != 1:
-            found = f"{self._file.samplerate} Hz with {self._file.channels} channels"
+            actual = f"{self._file.samplerate} Hz with {self._file.channels} channels"
             self._file.close()
-            raise ValueError(f"expected {SAMPLE_RATE} Hz mono, got {found}")
+            raise ValueError(f"expected {SAMPLE_RATE} Hz mono, got {actual}")
         self.path = Path(path)
 
     def __enter__(self) -> "AudioFile":
@@ -207,14 +195,16 @@ Waveform = np.ndarray | AudioFile
 """(num_samples,) float32 at 16 kHz, in memory or in a file."""
 
 
-def cut(waveform: Waveform, spans: Iterable[tuple[float, float]]) -> list[np.ndarray]:
-    """The samples of stretches of a recording.
+def cut(waveform: Waveform, spans: Iterable[Span[float]]) -> list[np.ndarray]:
+    """The samples of parts of a recording.
 
     Args:
         waveform: (num_samples,) float32 at 16 kHz.
-        spans: (start, end) in seconds.
+        spans: in seconds.
     """
-    return [waveform[round(a * SAMPLE_RATE) : round(b * SAMPLE_RATE)] for a, b in spans]
+    return [
+        waveform[round(span.start * SAMPLE_RATE) : round(span.end * SAMPLE_RATE)] for span in spans
+    ]
 
 
 def load(path: Path) -> np.ndarray:

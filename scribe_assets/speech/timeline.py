@@ -1,35 +1,126 @@
-"""Time: turns, words and segments, and what is asked of intervals. Seconds from the start."""
+"""Intervals of time: spans, and what is made of them (turns, words, segments).
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+`Span` is the one type for an interval in this project. Its unit is seconds from the start of the
+recording, unless a name says samples or frames. The types that stand in JSON documents (`Turn`,
+`Word`, `TranscriptSegment`, …) are spans in seconds with more fields.
 
-if TYPE_CHECKING:
-    pass
+This module imports nothing of the project, so that everybody can import it.
+"""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-from dataclasses import field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
+Unit = TypeVar("Unit", int, float)
+"""Seconds are floats; samples and frames are ints."""
 
 
 @dataclass(frozen=True, order=True)
-class Turn:
-    """One speaker speaks from start to end, in seconds from the start of the recording."""
+class Span(Generic[Unit]):
+    """An interval from `start` up to, not including, `end`.
+
+    >>> start, end = Span(2, 5)
+    >>> Span(2, 5).duration
+    3
+    >>> "scribe"[Span(2, 5).slice]
+    'rib'
+    """
+
+    start: Unit
+    end: Unit
+
+    def __iter__(self) -> Iterator[Unit]:
+        return iter((self.start, self.end))
+
+    @property
+    def duration(self) -> Unit:
+        """How long the span is, in its own unit."""
+        return self.end - self.start
+
+    @property
+    def slice(self) -> slice:
+        """To index an array or a recording with, for spans in samples or frames."""
+        return slice(self.start, self.end)
+
+    def shared(self, other: "Span[Unit]") -> Unit:
+        """What two spans have in common; negative: how far they are apart.
+
+        >>> Span(0, 3).shared(Span(2, 5)), Span(0, 3).shared(Span(7, 9))
+        (1, -4)
+        """
+        return min(self.end, other.end) - max(self.start, other.start)
+
+    def distance(self, moment: float) -> float:
+        """How far a moment is from the span; 0 within it.
+
+        >>> Span(2, 5).distance(1), Span(2, 5).distance(4), Span(2, 5).distance(5.5)
+        (1, 0.0, 0.5)
+        """
+        return max(self.start - moment, moment - self.end, 0.0)
+
+    def clip(self, longest: Unit) -> "Span[Unit]":
+        """The beginning of the span, of no more than this duration.
+
+        >>> Span(2, 5).clip(2), Span(2, 5).clip(9)
+        (Span(start=2, end=4), Span(start=2, end=5))
+        """
+        return Span(self.start, min(self.end, self.start + longest))
+
+
+def subtract(spans: Iterable[Span[Unit]], others: Iterable[Span[Unit]]) -> list[Span[Unit]]:
+    """The parts of spans that none of the others covers.
+
+    >>> subtract([Span(0, 10)], [Span(2, 3), Span(1, 4)])
+    [Span(start=0, end=1), Span(start=4, end=10)]
+    """
+    ordered = sorted(others, key=lambda span: (span.start, span.end))
+    free: list[Span[Unit]] = []
+    for span in spans:
+        start = span.start
+        for other in ordered:
+            if other.end <= start or other.start >= span.end:
+                continue
+            if other.start > start:
+                free.append(Span(start, other.start))
+            start = other.end
+        if start < span.end:
+            free.append(Span(start, span.end))
+    return free
+
+
+def longest(spans: Iterable[Span[Unit]], total: Unit) -> list[Span[Unit]]:
+    """The longest spans, longest first, up to a total duration; the last one is clipped to it.
+
+    >>> longest([Span(0, 1), Span(2, 5), Span(6, 8)], 4)
+    [Span(start=2, end=5), Span(start=6, end=7)]
+    """
+    taken: list[Span[Unit]] = []
+    for span in sorted(spans, key=lambda span: span.start - span.end):
+        if total <= 0:
+            break
+        clipped = span.clip(total)
+        taken.append(clipped)
+        total -= clipped.duration
+    return taken
+
+
+@dataclass(frozen=True, order=True)
+class TimeSpan(Span[float]):
+    """A span in seconds, to derive the types of the documents from.
+
+    The fields are declared again because pydantic takes a type variable for "int or float", which
+    would show in the JSON and in its schema.
+    """
 
     start: float
     end: float
-    speaker: str
 
-    @property
-    def duration(self) -> float:
-        """Seconds."""
-        return self.end - self.start
+
+@dataclass(frozen=True, order=True)
+class Turn(TimeSpan):
+    """One speaker speaks from start to end, in seconds from the start of the recording."""
+
+    speaker: str
 
 
 @dataclass(frozen=True)
@@ -64,113 +155,68 @@ def in_order_of_speech(timeline: Timeline) -> Timeline:
     return Timeline(renamed(timeline.turns), renamed(timeline.exclusive))
 
 
+def clean_spans(timeline: Timeline, label: str) -> list[Span[float]]:
+    """The parts of a speaker's turns during which no other speaker speaks, in seconds.
+
+    >>> clean_spans(Timeline([Turn(0, 4, "a"), Turn(3, 6, "b")], []), "a")
+    [Span(start=0, end=3)]
+    """
+    return subtract(
+        [turn for turn in timeline.turns if turn.speaker == label],
+        [turn for turn in timeline.turns if turn.speaker != label],
+    )
+
+
 @dataclass(frozen=True)
-class SpokenWord:
+class Word(TimeSpan):
+    """One word; times in seconds from the start of the recording, probability in [0, 1]."""
+
+    word: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class SpokenWord(Word):
     """A word and its speaker; `overlap` where somebody else speaks at the same time.
 
     `speaker` is None only in a recording in which diarization found no speech at all.
     """
 
-    start: float
-    end: float
-    word: str
-    probability: float
     speaker: str | None
     overlap: bool
 
 
 @dataclass(frozen=True)
-class SpokenSegment:
-    """What one speaker says without a long pause."""
+class TranscriptSegment(TimeSpan):
+    """Words that Whisper decoded together, and the language it took them for."""
 
-    start: float
-    end: float
-    speaker: str | None
-    text: str
-    words: list[SpokenWord]
-
-
-def clean_spans(timeline: Timeline, label: str) -> list[tuple[float, float]]:
-    """(start, end) in seconds of the stretches where one speaker speaks and no other does."""
-    own = [turn for turn in timeline.turns if turn.speaker == label]
-    return subtract(own, [turn for turn in timeline.turns if turn.speaker != label])
-
-
-def longest(spans: list[tuple[float, float]], seconds: float) -> list[tuple[float, float]]:
-    """The longest spans that together last so many seconds; the last one is cut.
-
-    >>> longest([(0, 1), (2, 5), (6, 8)], 4)
-    [(2, 5), (6, 7)]
-    """
-    taken: list[tuple[float, float]] = []
-    for start, end in sorted(spans, key=lambda span: span[0] - span[1]):
-        if seconds <= 0:
-            break
-        end = min(end, start + seconds)
-        taken.append((start, end))
-        seconds -= end - start
-    return taken
-
-
-def subtract(turns: list[Turn], others: list[Turn]) -> list[tuple[float, float]]:
-    """The parts of turns during which none of the others lasts, in seconds.
-
-    >>> subtract([Turn(0, 10, "a")], [Turn(2, 3, "b"), Turn(2.5, 4, "c")])
-    [(0, 2), (4, 10)]
-    """
-    others = sorted(others)
-    free = []
-    for turn in turns:
-        start = turn.start
-        for other in others:
-            if other.end <= start or other.start >= turn.end:
-                continue
-            if other.start > start:
-                free.append((start, other.start))
-            start = other.end
-        if start < turn.end:
-            free.append((start, turn.end))
-    return free
-
-
-UNSPACED_LANGUAGES = {"zh", "yue", "ja", "th", "lo", "my", "km", "bo"}
-"""Written without spaces between words."""
-
-
-@dataclass(frozen=True)
-class Word:
-    """One word; times in seconds from the start of the recording, probability in [0, 1]."""
-
-    start: float
-    end: float
-    word: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class TranscriptSegment:
-    """A stretch of words that Whisper decoded together."""
-
-    start: float
-    end: float
     text: str
     words: list[Word]
     language: str | None = None
 
 
 @dataclass(frozen=True)
+class SpokenSegment(TimeSpan):
+    """What one speaker says without a long pause, in one language.
+
+    `language` is None where it is the language of the recording.
+    """
+
+    speaker: str | None
+    text: str
+    words: list[SpokenWord]
+    # The metadata is for pydantic: JSON has the field only where it says something.
+    language: str | None = field(default=None, metadata={"exclude_if": lambda value: value is None})
+
+
+@dataclass(frozen=True)
 class Transcription:
     """What was said; no language and no segments where nobody speaks.
 
-    `removed` are the words that Whisper invented, by reason (see `without_inventions`).
+    `removed` counts, by reason, the words that Whisper invented (see `without_inventions`).
     """
 
     language: str | None
     language_probability: float | None
     segments: list[TranscriptSegment]
     removed: dict[str, int] = field(default_factory=dict)
-
-
-def shared(turn: Turn, word: Word) -> float:
-    """Seconds that a turn and a word have in common; negative: how far they are apart."""
-    return min(turn.end, word.end) - max(turn.start, word.start)

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from scribe_assets.artifacts.documents import (
-    Diarization,
     Document,
     Options,
     Recording,
-    Result,
     Source,
     Status,
 )
-from scribe_assets.artifacts.formats import FORMATS, rttm
+from scribe_assets.artifacts.formats import forms_of
 from scribe_assets.errors import DocumentError, MissingObjectError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.speech import media
@@ -131,25 +129,12 @@ def read_document(storage: S3Storage, ref: RecordingRef, kind: type[D]) -> D:
     return kind.from_json(storage.read(storage.processed_bucket, key), key)
 
 
-def readable_forms(document: Document) -> list[tuple[str, str, str]]:
-    """(file name, media type, content) of each form beside a document."""
-    if isinstance(document, Result):
-        return [
-            (f"result{form.suffix}", form.content_type, form.render(document))
-            for form in FORMATS.values()
-        ]
-    if isinstance(document, Diarization):
-        form = FORMATS["rttm"]
-        return [(f"diarization{form.suffix}", form.content_type, rttm.render_diarization(document))]
-    return []
-
-
 def write_document(storage: S3Storage, ref: RecordingRef, document: Document) -> str:
     """Write a document of a recording after its readable forms, so that `result.json` is last, and
     return its URI."""
     bucket = storage.processed_bucket
-    for name, content_type, content in readable_forms(document):
-        storage.write(bucket, processed_key(ref, name), content, content_type)
+    for form, content in forms_of(document):
+        storage.write(bucket, processed_key(ref, form.file_name), content, form.content_type)
     key = processed_key(ref, document.file_name)
     return storage.write(bucket, key, document.to_json(), "application/json")
 

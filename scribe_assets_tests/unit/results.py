@@ -6,12 +6,20 @@ from scribe_assets.artifacts.documents import Models, Result, Source, Speaker
 from scribe_assets.speech.timeline import SpokenSegment, SpokenWord
 
 
-def segment(start: float, speaker: str | None, *words: str, step: float = 0.5) -> SpokenSegment:
+def segment(
+    start: float,
+    speaker: str | None,
+    *words: str,
+    step: float = 0.5,
+    text: str | None = None,
+    language: str | None = None,
+) -> SpokenSegment:
+    """A segment of words, `step` seconds each; its text is theirs with spaces, if not given."""
     spoken = [
         SpokenWord(start + i * step, start + (i + 1) * step, word, 0.9, speaker, overlap=False)
         for i, word in enumerate(words)
     ]
-    return SpokenSegment(start, spoken[-1].end, speaker, " ".join(words), spoken)
+    return SpokenSegment(start, spoken[-1].end, speaker, text or " ".join(words), spoken, language)
 
 
 RESULT = Result(

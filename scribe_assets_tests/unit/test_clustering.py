@@ -28,14 +28,14 @@ def test_everybody_is_found_once() -> None:
     assert (found @ centres.T).max(axis=1).min() > 0.95
 
 
-def test_who_hardly_speaks_is_no_voice() -> None:
+def test_somebody_who_hardly_speaks_is_no_voice_of_its_own() -> None:
     embeddings, _ = people(3, 2)
     seconds = np.array([9.0, 9.0, 9.0, 9.0, 1.2, 1.2])
     assert len(voices(embeddings, seconds, **OPTIONS)) == 2
     assert len(voices(embeddings, seconds, **{**OPTIONS, "min_seconds": 2.0})) == 3
 
 
-def test_short_stretches_found_no_voice() -> None:
+def test_a_voice_is_not_found_by_short_stretches_alone() -> None:
     embeddings, _ = people(3, 10)
     seconds = np.array([2.0] * 20 + [0.5] * 10)
     assert len(voices(embeddings, seconds, **OPTIONS)) == 2
@@ -56,7 +56,7 @@ def test_little_is_enough() -> None:
 
 
 def test_of_many_stretches_the_longest_are_clustered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clustering, "MOST", 20)
+    monkeypatch.setattr(clustering, "MAX_CLUSTERED", 20)
     embeddings, centres = people(2, 30)
     found = voices(embeddings, np.tile([4.0, 2.0], 30), **OPTIONS)
     assert sorted((found @ centres.T).argmax(axis=1)) == [0, 1]

@@ -1,5 +1,8 @@
 """The documents, their schemas, and what is wrong with a wrong one."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from scribe_assets.artifacts.documents import Options, Profile
 from scribe_assets.artifacts.schemas import schemas
 from scribe_assets.errors import DocumentError
-from scribe_assets_tests.unit.results import RESULT
+from scribe_assets_tests.unit.results import RESULT, segment
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 
@@ -17,8 +20,28 @@ def test_published_schemas_are_those_of_the_code() -> None:
     assert published == schemas(), "run 'make schemas'"
 
 
+def test_documents_and_formats_load_no_library_of_models_or_media() -> None:
+    heavy = ["torch", "scipy", "av", "faster_whisper", "soundfile", "ffmpeg", "pyannote"]
+    code = (
+        "import sys, scribe_assets.artifacts.documents, scribe_assets.artifacts.formats\n"
+        f"print(*(name for name in {heavy} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_a_document_survives_its_json() -> None:
     assert type(RESULT).from_json(RESULT.to_json(), "result.json") == RESULT
+
+
+def test_a_segment_has_a_language_where_it_is_not_the_recordings() -> None:
+    """So that the result of a recording in one language does not change."""
+    english, japanese = RESULT.segments[0], segment(9, "SPEAKER_00", "お", text="お", language="ja")
+    result = RESULT.model_copy(update={"segments": [english, japanese]})
+    written = json.loads(result.to_json())["segments"]
+    assert "language" not in written[0]
+    assert written[1]["language"] == "ja"
+    assert type(result).from_json(result.to_json(), "result.json") == result
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,14 @@ import json
 import re
 from html.parser import HTMLParser
 
+import pytest
+
+from scribe_assets.artifacts import formats
+from scribe_assets.artifacts.documents import Diarization, Result, Transcript
 from scribe_assets.artifacts.formats import FORMATS
+from scribe_assets.artifacts.formats.format import Format
+from scribe_assets.artifacts.formats.plain import facts
+from scribe_assets.speech.timeline import TranscriptSegment, Turn, Word
 from scribe_assets_tests.unit.results import RESULT, segment
 
 EMPTY = RESULT.model_copy(update={"segments": [], "speakers": []})
@@ -55,6 +62,12 @@ def test_markdown_escapes_what_is_said() -> None:
     assert "**SPEAKER\\_01** · 1:00:00" in text
 
 
+def test_facts_are_plain_text() -> None:
+    """They are metadata in the UI, where nothing is unescaped."""
+    assert facts(RESULT) == "1:01:40 · en · Anne B., SPEAKER_01"
+    assert "1:01:40 · en · Anne B., SPEAKER\\_01" in render("md")
+
+
 def test_html_is_whole_and_escaped() -> None:
     opened: list[str] = []
 
@@ -91,3 +104,92 @@ def test_no_speech_renders_in_every_form() -> None:
     assert json.loads(rendered["seglst"]) == []
     assert "No speech" in rendered["md"]
     assert "No speech" in rendered["html"]
+
+
+ENGLISH_WITH_JAPANESE = RESULT.model_copy(
+    update={
+        "segments": [
+            segment(0, "SPEAKER_00", "Good", "day."),
+            segment(9, "SPEAKER_00", "お", "はよう", text="おはよう", language="ja"),
+        ]
+    }
+)
+JAPANESE_WITH_ENGLISH = RESULT.model_copy(
+    update={
+        "language": "ja",
+        "segments": [
+            segment(0, "SPEAKER_00", "お", "はよう", text="おはよう"),
+            segment(9, "SPEAKER_00", "Good", "day.", language="en"),
+        ],
+    }
+)
+ENGLISH_TAKEN_FOR_JAPANESE = RESULT.model_copy(
+    update={
+        "language": "ja",
+        "segments": [
+            segment(0, "SPEAKER_00", "Good", "day.", "お", "はよう", text="Good day.おはよう"),
+        ],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    "result", [ENGLISH_WITH_JAPANESE, JAPANESE_WITH_ENGLISH, ENGLISH_TAKEN_FOR_JAPANESE]
+)
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "rttm"])
+def test_words_are_joined_by_the_language_of_their_segment(name: str, result: Result) -> None:
+    """All forms but RTTM, which has no words."""
+    rendered = FORMATS[name].render(result)
+    assert "Good day." in rendered
+    assert "おはよう" in rendered
+
+
+def test_html_says_where_another_language_is_spoken() -> None:
+    page = FORMATS["html"].render(ENGLISH_WITH_JAPANESE)
+    assert '<html lang="en">' in page
+    assert page.count('<p lang="ja">') == page.count("<p lang=") == 1
+
+
+def test_the_forms_of_a_document_are_those_of_its_type() -> None:
+    names = {form.file_name for form, _ in formats.forms_of(RESULT)}
+    assert names == {
+        "result.srt",
+        "result.vtt",
+        "result.rttm",
+        "result.seglst.json",
+        "result.md",
+        "result.html",
+    }
+    diarization = Diarization(
+        recording_id="r", model="m", duration=2, turns=[Turn(0, 2, "SPEAKER_00")], exclusive=[]
+    )
+    ((form, content),) = formats.forms_of(diarization)
+    assert form.file_name == "diarization.rttm"
+    assert content == "SPEAKER r 1 0.000 2.000 <NA> <NA> SPEAKER_00 <NA> <NA>\n"
+    transcript = Transcript(
+        recording_id="r", model="m", language=None, language_probability=None, segments=[]
+    )
+    assert list(formats.forms_of(transcript)) == []
+
+
+def test_no_two_forms_have_the_same_file() -> None:
+    names = [form.file_name for form in formats.REGISTERED]
+    assert sorted(set(names)) == sorted(names)
+
+
+def test_a_format_is_added_by_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def count_words(transcript: Transcript) -> str:
+        return f"{sum(len(segment.words) for segment in transcript.segments)} words"
+
+    counted = Format("count", Transcript, ".count.txt", "text/plain", count_words)
+    monkeypatch.setattr(formats, "REGISTERED", [*formats.REGISTERED, counted])
+    transcript = Transcript(
+        recording_id="r",
+        model="m",
+        language="en",
+        language_probability=1,
+        segments=[TranscriptSegment(0, 1, "Yes.", [Word(0, 1, "Yes.", 0.9)])],
+    )
+    assert list(formats.forms_of(transcript)) == [(counted, "1 words")]
+    assert counted.file_name == "transcript.count.txt"
+    assert counted not in formats.formats_of(Result).values()

@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scribe_assets.speech.fusion import fuse
-from scribe_assets.speech.timeline import Timeline, Transcription, TranscriptSegment, Turn, Word
+from scribe_assets.speech.timeline import (
+    SpokenSegment,
+    Timeline,
+    Transcription,
+    TranscriptSegment,
+    Turn,
+    Word,
+)
 
 
 def said(*words: tuple[float, float, str], language: str = "en") -> Transcription:
@@ -65,6 +72,50 @@ def test_languages_without_spaces_get_none() -> None:
         said((0, 1, "你"), (1, 2, "好"), language="zh"), Timeline([Turn(0, 2, A)], [])
     )
     assert segment.text == "你好"
+
+
+def in_languages(main: str, *parts: tuple[str | None, str]) -> list[SpokenSegment]:
+    """What becomes of parts in several languages, said by one speaker without any pause; words of
+    a part are divided by spaces here."""
+    segments, start = [], 0.0
+    for language, text in parts:
+        words = [Word(start + i, start + i + 1, word, 0.9) for i, word in enumerate(text.split())]
+        segments.append(TranscriptSegment(start, words[-1].end, text, words, language))
+        start = words[-1].end
+    whole = [Turn(0, start, A)]
+    return fuse(Transcription(main, 0.9, segments), Timeline(whole, whole))
+
+
+@pytest.mark.parametrize(
+    ("main", "parts", "expected"),
+    [
+        (
+            "ja",
+            [("ja", "お はよう"), ("en", "Good day."), ("ja", "は い")],
+            [(None, "おはよう"), ("en", "Good day."), (None, "はい")],
+        ),
+        (
+            "en",
+            [("en", "Good day."), ("zh", "你 好")],
+            [(None, "Good day."), ("zh", "你好")],
+        ),
+        # Both with spaces: joined alike, and still told apart.
+        (
+            "en",
+            [("en", "So what?"), ("fr", "Rien du tout.")],
+            [(None, "So what?"), ("fr", "Rien du tout.")],
+        ),
+        # English that the model took for Japanese, and a name in Latin letters.
+        ("ja", [("ja", "From fairest creatures, we")], [(None, "From fairest creatures, we")]),
+        ("ja", [("ja", "明日 Dagster Cloud を")], [(None, "明日Dagster Cloudを")]),
+        # Transcripts that were written before segments had a language.
+        ("zh", [(None, "你 好"), (None, "再 见")], [(None, "你好再见")]),
+    ],
+)
+def test_words_are_joined_by_their_own_language(
+    main: str, parts: list[tuple[str | None, str]], expected: list[tuple[str | None, str]]
+) -> None:
+    assert [(s.language, s.text) for s in in_languages(main, *parts)] == expected
 
 
 def test_silence_gives_no_segments() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scribe_assets.speech.timeline import Timeline, Turn, clean_spans
+from scribe_assets.speech.timeline import Span, Timeline, Turn, clean_spans
 from scribe_assets.speech.voices.identification import identify
 from scribe_assets.speech.voices.voice import Identity, Voice, Voiceprint, VoiceSample, voiceprint
 
@@ -101,5 +101,5 @@ def test_samples_count_by_their_speech() -> None:
 
 def test_clean_speech_excludes_overlap() -> None:
     timeline = Timeline([Turn(0, 5, "S0"), Turn(4, 8, "S1"), Turn(10, 12, "S0")], [])
-    assert clean_spans(timeline, "S0") == [(0, 4), (10, 12)]
-    assert clean_spans(timeline, "S1") == [(5, 8)]
+    assert clean_spans(timeline, "S0") == [Span(0, 4), Span(10, 12)]
+    assert clean_spans(timeline, "S1") == [Span(5, 8)]

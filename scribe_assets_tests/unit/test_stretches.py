@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from scribe_assets.speech.diarization.stretches import (
     Grid,
-    Stretch,
-    runs,
+    active_spans,
     speaker_count,
     stretches,
     strongest,
     votes,
 )
+from scribe_assets.speech.timeline import Span
 
 GRID = Grid(step=1.0, first=0.5, hop=5.0, num_frames=10)
 """Ten frames a window, a window every five."""
@@ -41,7 +41,7 @@ def test_stretches_end_where_somebody_else_or_nobody_speaks(shuffle: int) -> Non
     found = windows(truth, shuffle)
     count = speaker_count(GRID, found)
     assert count.tolist() == [len(speaking) for speaking in truth]
-    spans = [(one.first, one.last) for one in stretches(GRID, found, count)]
+    spans = [(span.start, span.end) for span in stretches(GRID, found, count)]
     assert spans == [(0, 6), (6, 11), (13, 16), (18, 20)]
 
 
@@ -51,9 +51,9 @@ def test_most_windows_decide_whether_the_speaker_changes() -> None:
     found[:, :, 0] = 1
     found[0, 5:, :] = [0, 1]  # one of three sees a change at frame 5
     count = speaker_count(grid, found)
-    assert stretches(grid, found, count) == [Stretch(0, 12)]
+    assert stretches(grid, found, count) == [Span(0, 12)]
     found[1, 4:, :] = [0, 1]  # now two do
-    assert stretches(grid, found, count) == [Stretch(0, 5), Stretch(5, 12)]
+    assert stretches(grid, found, count) == [Span(0, 5), Span(5, 12)]
 
 
 def test_silence_has_no_stretches() -> None:
@@ -81,8 +81,8 @@ def test_votes_and_the_strongest() -> None:
 @given(st.lists(st.booleans(), max_size=50))
 def test_runs_are_the_frames_that_are_active(active: list[bool]) -> None:
     covered = np.zeros(len(active), bool)
-    for run in runs(np.array(active, bool)):
-        assert len(run) > 0
-        assert not covered[max(0, run.first - 1) : run.last].any()
-        covered[run.frames] = True
+    for run in active_spans(np.array(active, bool)):
+        assert run.duration > 0
+        assert not covered[max(0, run.start - 1) : run.end].any()
+        covered[run.slice] = True
     assert covered.tolist() == active

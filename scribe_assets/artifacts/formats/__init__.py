@@ -1,27 +1,39 @@
-"""The formats a result can be read in: one module a format, each a pure function of the result."""
+"""The readable forms of documents: one module a format, each a pure function of the document.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+A new format is a module with a `Format` in it, and its line in `REGISTERED`. Rendering belongs
+here, with the quirks of each format. Writing the files does not (see `storage`), nor does deciding
+what a document holds.
+"""
 
-from scribe_assets.artifacts.documents import Result
+from collections.abc import Iterator
+from typing import Any
+
+from scribe_assets.artifacts.documents import Document, Result
 from scribe_assets.artifacts.formats import html, md, rttm, seglst, srt, vtt
+from scribe_assets.artifacts.formats.format import D, Format
+
+REGISTERED: list[Format[Any]] = [
+    srt.FORMAT,
+    vtt.FORMAT,
+    rttm.FORMAT,
+    rttm.DIARIZATION_FORMAT,
+    seglst.FORMAT,
+    md.FORMAT,
+    html.FORMAT,
+]
+"""All formats, in the order in which their files are written."""
 
 
-@dataclass(frozen=True)
-class Format:
-    """A readable form of a result: file suffix, media type, renderer."""
-
-    suffix: str
-    content_type: str
-    render: Callable[[Result], str]
+def formats_of(kind: type[D]) -> dict[str, Format[D]]:
+    """The formats of a type of document, by name."""
+    return {form.name: form for form in REGISTERED if form.document is kind}
 
 
-FORMATS: dict[str, Format] = {
-    "srt": Format(".srt", "application/x-subrip; charset=utf-8", srt.render),
-    "vtt": Format(".vtt", "text/vtt; charset=utf-8", vtt.render),
-    "rttm": Format(".rttm", "text/plain; charset=utf-8", rttm.render),
-    "seglst": Format(".seglst.json", "application/json", seglst.render),
-    "md": Format(".md", "text/markdown; charset=utf-8", md.render),
-    "html": Format(".html", "text/html; charset=utf-8", html.render),
-}
-"""By the name used on the command line; `json` is the result itself."""
+def forms_of(document: Document) -> Iterator[tuple[Format[Any], str]]:
+    """Each form of a document: its format, and the content of the file."""
+    for form in formats_of(type(document)).values():
+        yield form, form.render(document)
+
+
+FORMATS = formats_of(Result)
+"""Those of a result, by the name used on the command line; `json` is the result itself."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from scribe_assets.artifacts.documents import Result
 from scribe_assets.speech.timeline import SpokenSegment, SpokenWord
+from scribe_assets.speech.words import join_words
 
 # Two lines of 42 characters for at most 7 s: what people can read (Netflix and BBC guidelines).
 MAX_CHARACTERS = 84
@@ -24,13 +25,13 @@ class Cue:
 def cues(result: Result) -> Iterator[Cue]:
     """Segments, cut between words where they are too long to read at once."""
     for segment in result.segments:
-        space = " " if " " in segment.text or len(segment.words) < 2 else ""
+        language = segment.language or result.language
         for words in _pieces(segment):
             yield Cue(
                 start=words[0].start,
                 end=max(word.end for word in words),
                 speaker=result.display_name(segment.speaker),
-                text=space.join(word.word for word in words),
+                text=join_words([word.word for word in words], language),
             )
 
 

@@ -4,7 +4,9 @@
 from html import escape
 
 from scribe_assets.artifacts.documents import Result
-from scribe_assets.artifacts.formats.md import clock
+from scribe_assets.artifacts.formats.format import Format
+from scribe_assets.artifacts.formats.plain import clock
+from scribe_assets.speech.words import separators
 
 STYLE = """
 :root { color-scheme: light dark; font: 1.05rem/1.6 system-ui, sans-serif; }
@@ -49,16 +51,22 @@ def render(result: Result) -> str:
                 f'<section style="--hue: {hues.get(speaker or "", 0)}">\n'
                 f"<h2>{escape(result.display_name(speaker))}</h2>\n"
             )
-        text = " ".join(
-            f'<span class="overlap">{escape(word.word)}</span>'
+        language = segment.language or result.language
+        spaces = separators([word.word for word in segment.words], language)
+        text = "".join(
+            f'{space}<span class="overlap">{escape(word.word)}</span>'
             if word.overlap
-            else escape(word.word)
-            for word in segment.words
+            else space + escape(word.word)
+            for space, word in zip(spaces, segment.words, strict=True)
         )
+        other = f' lang="{escape(segment.language)}"' if segment.language else ""
         parts.append(
-            f'<p><button data-time="{segment.start:.3f}">{clock(segment.start)}</button> '
+            f'<p{other}><button data-time="{segment.start:.3f}">{clock(segment.start)}</button> '
             f"{text}</p>\n"
         )
     parts.append("</section>\n" if result.segments else "<p><em>No speech.</em></p>\n")
     parts.append(f"<script>{SCRIPT}</script>\n</html>\n")
     return "".join(parts)
+
+
+FORMAT = Format("html", Result, ".html", "text/html; charset=utf-8", render)

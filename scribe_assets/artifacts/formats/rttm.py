@@ -8,6 +8,7 @@ Plan, appendix A). A name has no spaces; `<NA>` stands where there is nothing.
 from collections.abc import Iterable
 
 from scribe_assets.artifacts.documents import Diarization, Result
+from scribe_assets.artifacts.formats.format import Format
 from scribe_assets.speech.timeline import Turn
 
 
@@ -39,3 +40,9 @@ def render(result: Result) -> str:
             for segment in result.segments
         ),
     )
+
+
+FORMAT = Format("rttm", Result, ".rttm", "text/plain; charset=utf-8", render)
+DIARIZATION_FORMAT = Format(
+    "rttm", Diarization, ".rttm", "text/plain; charset=utf-8", render_diarization
+)

@@ -7,6 +7,7 @@ Keys as in the CHiME-8 DASR challenge (https://www.chimechallenge.org/challenges
 import json
 
 from scribe_assets.artifacts.documents import Result
+from scribe_assets.artifacts.formats.format import Format
 
 
 def render(result: Result) -> str:
@@ -22,3 +23,6 @@ def render(result: Result) -> str:
         for segment in result.segments
     ]
     return json.dumps(segments, indent=1, ensure_ascii=False) + "\n"
+
+
+FORMAT = Format("seglst", Result, ".seglst.json", "application/json", render)

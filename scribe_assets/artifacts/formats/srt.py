@@ -6,6 +6,7 @@ There is no standard; players agree on `HH:MM:SS,mmm --> HH:MM:SS,mmm`
 
 from scribe_assets.artifacts.documents import Result
 from scribe_assets.artifacts.formats.cues import cues, timestamp
+from scribe_assets.artifacts.formats.format import Format
 
 
 def render(result: Result) -> str:
@@ -15,3 +16,6 @@ def render(result: Result) -> str:
         f"{cue.speaker}: {cue.text}\n\n"
         for number, cue in enumerate(cues(result), start=1)
     )
+
+
+FORMAT = Format("srt", Result, ".srt", "application/x-subrip; charset=utf-8", render)

@@ -3,6 +3,7 @@ text. The speaker is a voice span, `<v Name>`; `&`, `<` and `>` are escaped."""
 
 from scribe_assets.artifacts.documents import Result
 from scribe_assets.artifacts.formats.cues import cues, timestamp
+from scribe_assets.artifacts.formats.format import Format
 
 
 def render(result: Result) -> str:
@@ -22,3 +23,6 @@ def escape(text: str) -> str:
     'R&amp;D -&gt; &lt;b&gt;'
     """
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+FORMAT = Format("vtt", Result, ".vtt", "text/vtt; charset=utf-8", render)

@@ -3,7 +3,7 @@
 from dagster import AssetExecutionContext, MetadataValue, Output, asset
 
 from scribe_assets.artifacts.documents import Diarization, Result, SpeakerIdentities, Transcript
-from scribe_assets.artifacts.formats import md
+from scribe_assets.artifacts.formats import md, plain
 from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.library.naming import combine, without_forgotten
@@ -42,7 +42,7 @@ def fused_result(
                 "segments": len(result.segments),
                 "words": len(words),
                 "words_in_overlap": sum(word.overlap for word in words),
-                "speakers": md.facts(result),
+                "speakers": plain.facts(result),
                 "preview": MetadataValue.md(preview),
                 **running.speed(recording.duration),
             },

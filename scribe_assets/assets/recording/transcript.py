@@ -9,6 +9,7 @@ from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.partitions import recordings
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.speech.transcription.transcribe import transcribe
+from scribe_assets.speech.words import join_texts
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.tags import ON_DEVICE, PRIORITY_TAG, TRANSCRIPTION_PRIORITY
@@ -41,7 +42,7 @@ def transcript(
                 hotwords=recording.options.hotwords,
                 progress=running.progress,
             )
-        text = " ".join(segment.text for segment in said.segments)
+        text = join_texts((segment.text, segment.language) for segment in said.segments)
         return Output(
             Transcript(
                 recording_id=recording.recording_id,

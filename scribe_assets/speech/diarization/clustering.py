@@ -1,15 +1,16 @@
-"""Which stretches of speech are of one voice: agglomerative clustering, average linkage on cosine
-distance (Sokal and Michener 1958), by voices rather than by windows."""
+"""Which stretches of speech are of one voice, by agglomerative clustering: average linkage on
+cosine distance (Sokal and Michener 1958)."""
 
 import numpy as np
 
-MOST = 6000
-"""So many stretches are clustered, the longest; the rest, in recordings of many hours, go to the
-nearest voice. Time and memory grow with its square: about 300 MB."""
+MAX_CLUSTERED = 6000
+"""At most so many stretches are clustered, the longest ones; in recordings of many hours the others
+go to the nearest voice. Time and memory grow with the square of this number: about 300 MB."""
 
 
-ROUNDS = 2
-"""Of moving every stretch to the nearest voice after clustering (Lloyd's algorithm)."""
+LLOYD_ROUNDS = 2
+"""How often, after clustering, every stretch is moved to the nearest voice, and the voices are
+computed anew (Lloyd's algorithm)."""
 
 
 def voices(
@@ -21,33 +22,33 @@ def voices(
     fewest: int = 1,
     most: float = np.inf,
 ) -> np.ndarray:
-    """Find the voices.
+    """Find the voices of a recording.
 
     Args:
         embeddings: (num_stretches, dimension) of length 1.
         seconds: (num_stretches,) how long each is.
         threshold: cosine distance up to which clusters are merged.
-        min_seconds: a cluster with less speech is no voice; its stretches go to the nearest one.
-        long_enough: seconds from which a stretch helps to find the voices.
+        min_seconds: speech that a cluster must have to be a voice.
+        long_enough: seconds that a stretch must last to be clustered, where enough of them do.
         fewest: at least so many voices, where the speech suffices.
         most: at most so many.
 
     Returns:
         (num_voices, dimension) mean embeddings of length 1; at least one voice.
     """
-    trained = np.flatnonzero(seconds >= long_enough)
-    if len(trained) < max(2, fewest):
-        trained = np.arange(len(seconds))
-    trained = trained[np.argsort(-seconds[trained], kind="stable")[:MOST]]
-    chosen, weights = embeddings[trained], seconds[trained]
-    labels = _cut(chosen, weights, threshold, min_seconds, fewest, most)
-    found = _means(chosen, weights, labels)
-    for _ in range(ROUNDS):
-        found = _means(chosen, weights, (chosen @ found.T).argmax(axis=1))
-    return found
+    used = np.flatnonzero(seconds >= long_enough)
+    if len(used) < max(2, fewest):
+        used = np.arange(len(seconds))
+    used = used[np.argsort(-seconds[used], kind="stable")[:MAX_CLUSTERED]]
+    chosen, weights = embeddings[used], seconds[used]
+    labels = _clusters(chosen, weights, threshold, min_seconds, fewest, most)
+    centroids = _means(chosen, weights, labels)
+    for _ in range(LLOYD_ROUNDS):
+        centroids = _means(chosen, weights, (chosen @ centroids.T).argmax(axis=1))
+    return centroids
 
 
-def _cut(
+def _clusters(
     embeddings: np.ndarray,
     seconds: np.ndarray,
     threshold: float,
@@ -55,7 +56,7 @@ def _cut(
     fewest: int,
     most: float,
 ) -> np.ndarray:
-    """Labels 0, 1, …; -1 where the cluster is too small to be a voice."""
+    """The cluster of each stretch: 0, 1, …; -1 where it is too small to be a voice."""
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import pdist
 
@@ -94,7 +95,7 @@ def _cut(
 
 def _means(embeddings: np.ndarray, seconds: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """(num_labels, dimension) of length 1, weighted by seconds."""
-    known = [label for label in range(int(labels.max()) + 1) if (labels == label).any()]
-    sums = [seconds[labels == k] @ embeddings[labels == k] for k in known]
+    members = [labels == label for label in range(int(labels.max()) + 1)]
+    sums = [seconds[some] @ embeddings[some] for some in members if some.any()]
     means = np.stack(sums)
     return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True))

@@ -1,22 +1,24 @@
 """Where one speaker speaks alone: stretches of a recording, found from overlapping windows.
 
 A segmentation model looks at windows of some seconds and says for each frame which of its few local
-speakers are active (https://arxiv.org/abs/2310.13025). Local speakers have no names that hold from
-one window to the next; but within each window it shows where one ends and another begins, and the
-windows vote on that."""
+speakers are active (https://arxiv.org/abs/2310.13025). The numbers of local speakers mean other
+people in each window. But within a window the model shows where one speaker ends and another
+begins, and the windows vote on that."""
 
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
+from scribe_assets.speech.timeline import Span
+
 
 @dataclass(frozen=True)
 class Grid:
-    """Time of the frames of a segmentation model, the same in every window.
+    """Where the frames of a segmentation model lie in time.
 
-    `step` seconds from frame to frame; frame 0 is centred at `first` seconds; windows begin every
-    `hop` seconds and have `num_frames` frames.
+    It is `step` seconds from frame to frame. Frame 0 is centred at `first` seconds. Windows begin
+    every `hop` seconds and have `num_frames` frames.
     """
 
     step: float
@@ -45,24 +47,8 @@ class Grid:
         ]
 
 
-@dataclass(frozen=True, order=True)
-class Stretch:
-    """Frames from `first` up to, not including, `last` with one speaker, always the same."""
-
-    first: int
-    last: int
-
-    @property
-    def frames(self) -> slice:
-        """To index an array of frames with."""
-        return slice(self.first, self.last)
-
-    def __len__(self) -> int:
-        return self.last - self.first
-
-
 def speaker_count(grid: Grid, segmentation: np.ndarray) -> np.ndarray:
-    """How many speak: the mean over the windows, rounded.
+    """How many people speak in each frame: the mean over the windows, rounded.
 
     Args:
         grid: of the segmentation.
@@ -79,11 +65,11 @@ def speaker_count(grid: Grid, segmentation: np.ndarray) -> np.ndarray:
     return np.rint(active / np.maximum(windows, 1)).astype(np.int8)
 
 
-def stretches(grid: Grid, segmentation: np.ndarray, count: np.ndarray) -> list[Stretch]:
-    """Find where one speaker speaks alone, and always the same.
+def stretches(grid: Grid, segmentation: np.ndarray, count: np.ndarray) -> list[Span[int]]:
+    """Find the stretches: where one speaker speaks alone, and it is always the same one.
 
-    A stretch ends where nobody speaks or more than one, and where as many windows see the speaker
-    change as see no change.
+    A stretch ends where nobody or more than one person speaks, and where at least as many windows
+    see the speaker change as see no change.
 
     Args:
         grid: of the segmentation.
@@ -96,39 +82,39 @@ def stretches(grid: Grid, segmentation: np.ndarray, count: np.ndarray) -> list[S
     same, changed = np.zeros(len(count), np.int16), np.zeros(len(count), np.int16)
     for frames, window in grid.windows(segmentation):
         who = np.where(window.sum(axis=1) == 1, window.argmax(axis=1), -1)
-        known = (who[1:] >= 0) & (who[:-1] >= 0)
+        single = (who[1:] >= 0) & (who[:-1] >= 0)
         equal = who[1:] == who[:-1]
-        same[frames][1:] += known & equal
-        changed[frames][1:] += known & ~equal
+        same[frames][1:] += single & equal
+        changed[frames][1:] += single & ~equal
     alone = count == 1
     border = np.ones(len(count) + 1, bool)
     border[1:-1] = alone[1:] != alone[:-1]
     border[1:-1] |= alone[1:] & (changed[1:] >= np.maximum(same[1:], 1))
     edges = np.flatnonzero(border).tolist()
-    return [Stretch(first, last) for first, last in pairwise(edges) if alone[first]]
+    return [Span(first, last) for first, last in pairwise(edges) if alone[first]]
 
 
 def votes(grid: Grid, segmentation: np.ndarray, speakers: np.ndarray, total: int) -> np.ndarray:
-    """How many of the windows say of each speaker that he or she is active.
+    """In how many windows each speaker is active, for each frame.
 
     Args:
         grid: of the segmentation.
         segmentation: (num_windows, num_frames, num_local), 0 or 1.
-        speakers: (num_windows, num_local), who each local speaker is, negative for nobody.
+        speakers: (num_windows, num_local), the speaker of each local speaker; negative for nobody.
         total: the number of speakers.
 
     Returns:
         (total_frames, total) float32, sums over windows.
     """
-    found = np.zeros((grid.total(len(segmentation)), total), np.float32)
+    counted = np.zeros((grid.total(len(segmentation)), total), np.float32)
     for (frames, window), names in zip(grid.windows(segmentation), speakers, strict=True):
         for speaker in set(names[names >= 0].tolist()):
-            found[frames, speaker] += window[:, names == speaker].max(axis=1)
-    return found
+            counted[frames, speaker] += window[:, names == speaker].max(axis=1)
+    return counted
 
 
 def strongest(activity: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """The `count` most active speakers of each frame; nobody who is not active at all.
+    """The `count` most active speakers of each frame, without those who are not active at all.
 
     Args:
         activity: (num_frames, num_speakers).
@@ -145,11 +131,11 @@ def strongest(activity: np.ndarray, count: np.ndarray) -> np.ndarray:
     return chosen & (activity > 0)
 
 
-def runs(active: np.ndarray) -> list[Stretch]:
-    """The stretches of frames in which a speaker is active.
+def active_spans(active: np.ndarray) -> list[Span[int]]:
+    """The spans of frames in which a speaker is active.
 
-    >>> runs(np.array([False, True, True, False, True]))
-    [Stretch(first=1, last=3), Stretch(first=4, last=5)]
+    >>> active_spans(np.array([False, True, True, False, True]))
+    [Span(start=1, end=3), Span(start=4, end=5)]
     """
     change = np.flatnonzero(np.diff(active.astype(np.int8), prepend=0, append=0))
-    return [Stretch(*pair) for pair in change.reshape(-1, 2).tolist()]
+    return [Span(*pair) for pair in change.reshape(-1, 2).tolist()]

@@ -1,4 +1,4 @@
-"""TODO"""
+"""Which device is used, and what its memory holds."""
 
 import gc
 import sys
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from scribe_assets.errors import PermanentError
 
 if TYPE_CHECKING:
-    pass
+    import torch
 
 
 def resolve_device(device: str) -> str:
@@ -29,22 +29,20 @@ def resolve_device(device: str) -> str:
     return device
 
 
-def weights_size(model: Any) -> int:
-    """Bytes of the weights of a torch module, or of all those a pyannote pipeline is made of."""
-    import torch
-
-    if isinstance(model, torch.nn.Module):
-        tensors = [*model.parameters(), *model.buffers()]
-        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-    # pyannote's own inference keeps the network in `model`, speaker embedding in `model_`.
-    inferences = model._inferences.values()
-    inner = [getattr(i, "model", None) or getattr(i, "model_", None) for i in inferences]
-    networks = [*model._models.values(), *inner]
-    return sum(weights_size(network) for network in networks if network is not None)
+def weights_size(networks: "list[torch.nn.Module]") -> int:
+    """Bytes of the weights of torch modules."""
+    tensors = [
+        tensor for network in networks for tensor in (*network.parameters(), *network.buffers())
+    ]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def free(model: Any) -> None:
-    """Give back a model's memory, even where something still refers to it."""
+    """Give back a model's memory, even where something still refers to it.
+
+    Args:
+        model: a `WhisperModel`, a `Diarizer` or a torch module.
+    """
     if hasattr(model, "model") and hasattr(model.model, "unload_model"):  # faster-whisper
         model.model.unload_model()
     elif hasattr(model, "to"):  # torch: on the meta device a tensor has no memory

@@ -1,4 +1,4 @@
-"""Which weights, where they are, and which of the models are in memory."""
+"""Which of the models are in memory: each is loaded once, and stays while the budget allows."""
 
 import logging
 import os
@@ -9,30 +9,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scribe_assets.speech.diarization.pipelines import default_pipeline, pretrained_pipeline
-from scribe_assets.speech.transcription.model import find_whisper, load_whisper
-from scribe_assets.speech.voices.embedding import load_campplus, load_wespeaker
+from scribe_assets.speech.diarization.diarizer import Diarizer
+from scribe_assets.speech.engine.devices import free, free_cached_memory, resolve_device
+from scribe_assets.speech.engine.loading import (
+    DEFAULT,
+    Loadable,
+    find_diarizer,
+    find_embedder,
+    find_transcriber,
+)
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
-    from pyannote.audio import Model, Pipeline
-from scribe_assets.speech.engine.devices import (
-    free,
-    free_cached_memory,
-    resolve_device,
-    weights_size,
-)
-from scribe_assets.speech.engine.weights import (
-    CAMPPLUS,
-    SEGMENTATION,
-    download,
-    whisper_base,
-)
+    from pyannote.audio import Model
 
 logger = logging.getLogger(__name__)
-
-
-DEFAULT = "default"
 
 
 WORKING_BYTES = {
@@ -101,58 +92,65 @@ class ModelRegistry:
         }
 
     @contextmanager
-    def diarizer(self) -> Iterator["Pipeline"]:
-        """A pyannote speaker diarization pipeline."""
-        with self._use("diarization", self._load_diarizer) as pipeline:
-            yield pipeline
+    def diarizer(self) -> Iterator[Diarizer]:
+        """Finds who speaks when."""
+        with self._use("diarization", self._find_diarizer) as diarizer:
+            yield diarizer
 
     @contextmanager
     def embedder(self) -> Iterator["Model"]:
         """A pyannote.audio speaker embedding model."""
-        with self._use("embedding", self._load_embedder) as model:
+        with self._use("embedding", self._find_embedder) as model:
             yield model
 
     @contextmanager
     def embedder_on_cpu(self) -> Iterator["Model"]:
-        """The same for a few seconds of speech, in a process that has no device and needs none."""
+        """The same for a few seconds of speech, in a process that has no device and needs none.
+
+        It is loaded for this use alone, and the models on the device stay where they are.
+        """
         import torch
 
         os.environ.update(HF_HUB_DISABLE_TELEMETRY="1")
-        known = self._load_embedder("cpu")
+        model = self._find_embedder().load("cpu")
         self.loads["embedding"] += 1
         # On one core: where the device is the CPU, two processes with all threads each slow the
         # other down many times over.
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            yield known.model
+            yield model
         finally:
             torch.set_num_threads(threads)
-            free(known.model)
+            free(model)
 
     @contextmanager
     def transcriber(self) -> Iterator["WhisperModel"]:
         """A faster-whisper model."""
-        with self._use("transcription", self._load_transcriber) as model:
+        with self._use("transcription", self._find_transcriber) as model:
             yield model
 
     @contextmanager
-    def _use(self, stage: str, load: Callable[[str], Loaded]) -> Iterator[Any]:
+    def _use(self, stage: str, find: Callable[[], Loadable]) -> Iterator[Any]:
         if self._in_use:
             raise RuntimeError(f"{stage} is asked for while {self._in_use} is still in use")
         # Scribe reports to nobody; these two would.
         os.environ.update(PYANNOTE_METRICS_ENABLED="0", HF_HUB_DISABLE_TELEMETRY="1")
         device = resolve_device(self.device)
         with self.lease(device):
-            if known := self._loaded.pop(stage, None):
-                self._make_room(stage, known.size)
+            if loaded := self._loaded.pop(stage, None):
+                self._make_room(stage, loaded.size)
             else:
-                known = load("cpu" if device.startswith("cpu") else device)
+                found = find()
+                self._make_room(stage, found.size)
+                # torch and CTranslate2 know one CPU: its number only tells leases apart.
+                model = found.load("cpu" if device.startswith("cpu") else device)
+                loaded = Loaded(model, found.size)
                 self.loads[stage] += 1
-            self._loaded[stage] = known
+            self._loaded[stage] = loaded
             self._in_use = stage
             try:
-                yield known.model
+                yield loaded.model
             except BaseException:  # it may be in any state, and the device full
                 self.release(stage)
                 raise
@@ -176,8 +174,8 @@ class ModelRegistry:
 
     def release(self, stage: str) -> None:
         """Free a model, if it is loaded."""
-        if known := self._loaded.pop(stage, None):
-            free(known.model)
+        if loaded := self._loaded.pop(stage, None):
+            free(loaded.model)
 
     @property
     def loaded(self) -> list[str]:
@@ -192,36 +190,11 @@ class ModelRegistry:
             "model_loads": self.loads[stage],
         }
 
-    def _load_diarizer(self, device: str) -> Loaded:
-        import torch
+    def _find_diarizer(self) -> Loadable:
+        return find_diarizer(self.diarization, self.hf_token)
 
-        if self.diarization == DEFAULT:
-            embedding = load_campplus(CAMPPLUS.find())
-            pipeline = default_pipeline(SEGMENTATION.find(), embedding)
-        else:
-            pipeline = pretrained_pipeline(self.diarization, self.hf_token)
-        size = weights_size(pipeline)
-        self._make_room("diarization", size)
-        return Loaded(pipeline.to(torch.device(device)), size)
+    def _find_embedder(self) -> Loadable:
+        return find_embedder(self.embedding, self.hf_token)
 
-    def _load_embedder(self, device: str) -> Loaded:
-        import torch
-
-        folder = Path(self.embedding).expanduser()
-        if self.embedding == DEFAULT:
-            model = load_campplus(CAMPPLUS.find())
-        elif folder.is_dir():
-            model = load_wespeaker(folder)
-        else:
-            model = load_wespeaker(download(self.embedding, self.hf_token))
-        size = weights_size(model)
-        self._make_room("embedding", size)
-        return Loaded(model.to(torch.device(device)), size)
-
-    def _load_transcriber(self, device: str) -> Loaded:
-        name, token = self.whisper, self.hf_token
-        folder = whisper_base(self.cache) if name == "base" else find_whisper(name, token)
-        # As they lie on disk, usually 16 bit; in memory they take that or half of it.
-        size = (folder / "model.bin").stat().st_size
-        self._make_room("transcription", size)
-        return Loaded(load_whisper(folder, device), size)
+    def _find_transcriber(self) -> Loadable:
+        return find_transcriber(self.whisper, self.hf_token, self.cache)

@@ -1,4 +1,7 @@
-"""TODO"""
+"""Where weights are, and that they are the ones that were tested.
+
+They come inside installed packages, so that no account and no download is needed
+(docs/decisions/0002-weights-from-packages.md)."""
 
 import hashlib
 import importlib.util
@@ -6,12 +9,8 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from scribe_assets.errors import PermanentError
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -73,10 +72,10 @@ def verify(file: Path, sha256: str) -> None:
     if not file.is_file():
         raise PermanentError(f"the weights {file.name} are missing; install the project again")
     with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != sha256:
+        actual = hashlib.file_digest(stream, "sha256").hexdigest()
+    if actual != sha256:
         raise PermanentError(
-            f"the weights {file.name} are damaged (SHA-256 {found[:12]}…, expected "
+            f"the weights {file.name} are damaged (SHA-256 {actual[:12]}…, expected "
             f"{sha256[:12]}…); install the project again"
         )
 
@@ -115,7 +114,7 @@ def download(name: str, hf_token: str | None) -> Path:
     `Wespeaker/wespeaker-voxceleb-resnet293-LM`.
 
     Raises:
-        PermanentError: the hub does not have it, or not for us.
+        PermanentError: the hub does not have it, or does not give it with this token.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError

@@ -1,39 +1,35 @@
-"""TODO"""
+"""Blocks of speech through Whisper, several at a time."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scribe_assets.speech.activity import SpeechBlock
+from scribe_assets.speech.compute import in_parallel
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform
+from scribe_assets.speech.transcription.inventions import LOOPING
 
 if TYPE_CHECKING:
     import faster_whisper.transcribe
     from faster_whisper import WhisperModel
-from scribe_assets.speech.transcription.inventions import LOOPING
-
-Item = TypeVar("Item")
-
-
-Result = TypeVar("Result")
-
 
 BEAM_SIZE = 5
 
 
 BLOCK_SECONDS = 58.0
-"""Two of Whisper's windows; more would leave the last core alone for longer."""
+"""A block lasts no longer: two of Whisper's windows of 30 s, with margins. With longer blocks, the
+core that decodes the last one would work alone for longer."""
 
 
 MARGIN_SECONDS = 0.4
+"""Silence that a block takes along on either side, where there is any."""
 
 
-NO_REPEAT = 5
-"""Words in a row that may not come again where the model has fallen into a loop."""
+NO_REPEAT_TOKENS = 5
+"""Where the model has fallen into a loop, it decodes once more, and so many tokens in a row may not
+come again."""
 
 
 Decoded = tuple[SpeechBlock, str, "list[faster_whisper.transcribe.Segment]"]
@@ -41,11 +37,11 @@ Decoded = tuple[SpeechBlock, str, "list[faster_whisper.transcribe.Segment]"]
 
 
 LanguageOf = Callable[[np.ndarray], str]
-"""Of the speech of a block."""
+"""From the speech of a block, (num_samples,) float32 at 16 kHz, to its ISO 639-1 code."""
 
 
 def with_margins(blocks: list[SpeechBlock], num_samples: int, longest: float) -> list[SpeechBlock]:
-    """Blocks with some of the silence around them, by which Whisper hears words at their edges.
+    """Blocks with some of the silence around them: Whisper misses words at the very edge.
 
     A recording no longer than a block is given whole, so that where its speech begins, which
     differs by milliseconds from codec to codec, does not move Whisper's window.
@@ -67,11 +63,14 @@ def with_margins(blocks: list[SpeechBlock], num_samples: int, longest: float) ->
 
 
 def speech_in(samples: np.ndarray) -> tuple[np.ndarray, list[dict[str, int]]]:
-    """The speech of a block without its longer pauses, as Whisper hears it best, and the `start`
-    and `end` samples in the block of the parts that it is put together from.
+    """The speech of a block without its longer pauses, in which Whisper would invent words.
 
     Args:
         samples: (num_samples,) float32 at 16 kHz.
+
+    Returns:
+        The speech, and the parts of the block that it is put together from, as faster-whisper
+        writes them: `start` and `end` in samples of the block. Without any speech, the whole block.
     """
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
@@ -86,7 +85,18 @@ def decoded(
     language_of: LanguageOf,
     hotwords: str | None,
 ) -> Iterator[Decoded]:
-    """Decode blocks, several at a time, each by a worker of the model."""
+    """Decode blocks, several at a time, each by a worker of the model.
+
+    Args:
+        model: see `load_whisper`.
+        waveform: (num_samples,) float32 at 16 kHz, in memory or in a file.
+        blocks: of the recording.
+        language_of: decides in which language a block is transcribed.
+        hotwords: words to expect, such as names.
+
+    Returns:
+        What was heard, in the order of the blocks.
+    """
     from faster_whisper.transcribe import restore_speech_timestamps
 
     def decode(block: SpeechBlock, samples: np.ndarray) -> Decoded:
@@ -94,7 +104,7 @@ def decoded(
         language = language_of(speech)
 
         def hear(**options: Any) -> "list[faster_whisper.transcribe.Segment]":
-            found, _ = model.transcribe(
+            segments, _ = model.transcribe(
                 speech,
                 language=language,
                 hotwords=hotwords,
@@ -106,26 +116,12 @@ def decoded(
                 condition_on_previous_text=False,
                 **options,
             )
-            return list(restore_speech_timestamps(found, parts, SAMPLE_RATE))
+            return list(restore_speech_timestamps(segments, parts, SAMPLE_RATE))
 
         heard = hear()
         if any(segment.compression_ratio > LOOPING for segment in heard):
-            heard = hear(no_repeat_ngram_size=NO_REPEAT)
+            heard = hear(no_repeat_ngram_size=NO_REPEAT_TOKENS)
         return block, language, heard
 
-    read = ((block, waveform[block.start : block.end]) for block in blocks)
+    read = ((block, waveform[block.slice]) for block in blocks)
     return in_parallel(model.model.num_workers, lambda item: decode(*item), read)
-
-
-def in_parallel(
-    workers: int, function: Callable[[Item], Result], items: Iterable[Item]
-) -> Iterator[Result]:
-    """`map` by several threads, which takes an item only when it will soon be needed."""
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[Result]] = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()

@@ -1,4 +1,4 @@
-"""TODO"""
+"""What Whisper makes up: found by its own doubts, by voice activity and by repetition."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -10,25 +10,27 @@ if TYPE_CHECKING:
     import faster_whisper.transcribe
 
 NO_SPEECH = 0.6
+"""Whisper's threshold for its probability that nobody speaks (https://arxiv.org/abs/2212.04356)."""
 
 
 UNSURE = -1.0
+"""Whisper's threshold for the mean log probability of its tokens."""
 
 
 LOOPING = 2.4
-"""Whisper's own thresholds (https://arxiv.org/abs/2212.04356): of its probability of silence, of
-the mean log probability of its tokens, and of how much gzip shortens a text."""
+"""Whisper's threshold for how many times shorter gzip makes a text; more means a loop."""
 
 
 OUTSIDE_SECONDS = 0.5
-"""Whisper's times are rough: a word so near to speech, padded already, may belong to it."""
+"""Whisper's times are rough: a word that is no further from a region of speech belongs to it."""
 
 
-MOST_REPEATS = 3
+MAX_REPEATS = 3
+"""People say the same thing up to so many times in a row; more is a loop."""
 
 
 SENTENCE_WORDS = 4
-"""People say a word or a phrase again, but hardly a sentence, or anything more than three times."""
+"""From so many words on, a segment that comes again and again is a loop; "yes" is not."""
 
 
 def without_inventions(
@@ -36,13 +38,17 @@ def without_inventions(
     heard: "list[faster_whisper.transcribe.Segment]",
     removed: Counter[str],
 ) -> "list[faster_whisper.transcribe.Segment]":
-    """Remove what Whisper is known to invent.
+    """Remove the words that Whisper has made up.
 
     Args:
         block: where the segments were heard; their times count from its start.
         heard: in order of time; their words are changed in place.
-        removed: words by reason, counted up: `silence` where the model itself doubts that anybody
-            speaks, `outside_speech` where voice activity finds none, `repeated` in a loop.
+        removed: the words removed are added to it, by reason: `silence` where the model itself
+            doubts that anybody speaks, `outside_speech` where voice activity finds no speech,
+            `repeated` in a loop.
+
+    Returns:
+        The segments that are left, with the words that are left in them.
     """
     kept: list[faster_whisper.transcribe.Segment] = []
     same = 0
@@ -54,7 +60,7 @@ def without_inventions(
         inside = [
             word
             for word in words
-            if block.distance(block.start + (word.start + word.end) / 2 * SAMPLE_RATE)
+            if block.distance_to_speech(block.start + (word.start + word.end) / 2 * SAMPLE_RATE)
             <= OUTSIDE_SECONDS * SAMPLE_RATE
         ]
         removed["outside_speech"] += len(words) - len(inside)
@@ -65,7 +71,7 @@ def without_inventions(
         text = "".join(word.word for word in said).strip().casefold()
         before = "".join(word.word for word in kept[-1].words or []) if kept else ""
         same = same + 1 if text == before.strip().casefold() else 0
-        if same >= MOST_REPEATS and len(said) >= SENTENCE_WORDS:
+        if same >= MAX_REPEATS and len(said) >= SENTENCE_WORDS:
             removed["repeated"] += len(said)
             continue
         segment.words = said
@@ -76,17 +82,17 @@ def without_inventions(
 def without_loops(
     words: "list[faster_whisper.transcribe.Word]",
 ) -> "list[faster_whisper.transcribe.Word]":
-    """Keep one of phrases that follow themselves more than `MOST_REPEATS` times."""
+    """Keep a phrase once where it is said more than `MAX_REPEATS` times in a row."""
     said = [word.word.strip().casefold() for word in words]
     kept: list[faster_whisper.transcribe.Word] = []
     position = 0
     while position < len(words):
-        for length in range(1, (len(words) - position) // (MOST_REPEATS + 1) + 1):
+        for length in range(1, (len(words) - position) // (MAX_REPEATS + 1) + 1):
             phrase = said[position : position + length]
             end = position + length
             while said[end : end + length] == phrase:
                 end += length
-            if (end - position) // length > MOST_REPEATS:
+            if (end - position) // length > MAX_REPEATS:
                 kept += words[position : position + length]
                 position = end
                 break

@@ -1,4 +1,4 @@
-"""TODO"""
+"""Which language a recording is in, and which of its blocks are in another one."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,22 +9,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scribe_assets.speech.activity import SpeechBlock
+from scribe_assets.speech.compute import in_parallel
 from scribe_assets.speech.media import Waveform
+from scribe_assets.speech.transcription.decoding import speech_in
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
-from scribe_assets.speech.transcription.decoding import in_parallel, speech_in
 
 LANGUAGE_BLOCKS = 8
+"""From at most so many blocks the language of a recording is detected."""
 
 
 SURE_OF_LANGUAGE = 0.9
+"""Probability from which a block counts as one in another language than the recording."""
 
 
 @contextmanager
 def windows_encoded_once(model: "WhisperModel") -> Iterator[None]:
-    """The encoder remembers the windows it has just seen: each one that begins a block is asked for
-    twice, for its language and for its text."""
+    """Let the encoder remember the windows that it has just seen.
+
+    The first window of each block is encoded twice otherwise: for its language, and for its text.
+    """
     encode = model.encode
 
     @lru_cache(maxsize=2 * LANGUAGE_BLOCKS)
@@ -39,7 +44,7 @@ def windows_encoded_once(model: "WhisperModel") -> Iterator[None]:
 
 
 def likely_languages(model: "WhisperModel", speech: np.ndarray) -> dict[str, float]:
-    """ISO 639-1 code to probability, by the first 30 s.
+    """The probability of each language, by ISO 639-1 code, from the first 30 s of speech.
 
     Args:
         model: see `load_whisper`.
@@ -54,8 +59,9 @@ def likely_languages(model: "WhisperModel", speech: np.ndarray) -> dict[str, flo
 def main_language(
     model: "WhisperModel", waveform: Waveform, blocks: list[SpeechBlock]
 ) -> tuple[str, float]:
-    """The language that is the most probable one on average over blocks from all parts of a
-    recording, and its mean probability.
+    """The language of a recording, and its probability.
+
+    It is the one that is most probable on average over blocks from all parts of the recording.
 
     Args:
         model: see `load_whisper`.
@@ -66,7 +72,7 @@ def main_language(
     chosen = [
         blocks[number] for number in np.linspace(0, len(blocks) - 1, some).round().astype(int)
     ]
-    read = (waveform[block.start : block.end] for block in chosen)
+    read = (waveform[block.slice] for block in chosen)
     total: Counter[str] = Counter()
     for likely in in_parallel(
         model.model.num_workers,
@@ -79,8 +85,10 @@ def main_language(
 
 
 def own_language(model: "WhisperModel", main: str, speech: np.ndarray) -> str:
-    """The language of a block: another one than the recording's only where the model is sure, for
-    small models often take an accent or noise for one.
+    """The language of a block.
+
+    It is another one than the recording's only where the model is sure, because small models often
+    take an accent or noise for another language.
 
     Args:
         model: see `load_whisper`.

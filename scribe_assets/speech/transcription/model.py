@@ -1,4 +1,4 @@
-"""TODO"""
+"""Finding and loading a Whisper model in CTranslate2 form."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
 GPU_WORKERS = 4
+"""Blocks that a GPU decodes at a time."""
 
 
 def find_whisper(name: str, hf_token: str | None) -> Path:

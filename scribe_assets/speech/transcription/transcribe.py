@@ -7,12 +7,9 @@ import numpy as np
 
 from scribe_assets.errors import PermanentError
 from scribe_assets.speech.activity import SpeechBlock, speech_blocks
-from scribe_assets.speech.media import SAMPLE_RATE, Progress, Waveform
-
-if TYPE_CHECKING:
-    import faster_whisper.transcribe
-    from faster_whisper import WhisperModel
-from scribe_assets.speech.timeline import UNSPACED_LANGUAGES, Transcription, TranscriptSegment, Word
+from scribe_assets.speech.media import SAMPLE_RATE, Waveform
+from scribe_assets.speech.progress import Progress
+from scribe_assets.speech.timeline import Transcription, TranscriptSegment, Word
 from scribe_assets.speech.transcription.decoding import BLOCK_SECONDS, decoded, with_margins
 from scribe_assets.speech.transcription.inventions import without_inventions
 from scribe_assets.speech.transcription.languages import (
@@ -20,6 +17,11 @@ from scribe_assets.speech.transcription.languages import (
     own_language,
     windows_encoded_once,
 )
+from scribe_assets.speech.words import continues, is_spaced, join_words
+
+if TYPE_CHECKING:
+    import faster_whisper.transcribe
+    from faster_whisper import WhisperModel
 
 
 def transcribe(
@@ -31,15 +33,14 @@ def transcribe(
 ) -> Transcription:
     """Transcribe a recording. Only speech, found by voice activity, is shown to the model.
 
-    Blocks of speech are decoded several at a time, on a CPU one on each core.
-    What Whisper is known to invent is removed and counted: words where nobody speaks, sentences and
-    words that it repeats in a loop.
+    Blocks of speech are decoded several at a time, on a CPU one on each core. What Whisper makes up
+    is removed and counted: words where nobody speaks, and what it repeats in a loop.
 
     Args:
         model: see `load_whisper`.
         waveform: (num_samples,) float32 at 16 kHz, in memory or in a file.
-        language: ISO 639-1 code, or None to detect it on speech from all parts of the recording;
-            then a block in which another one is clearly spoken is transcribed in that.
+        language: ISO 639-1 code, or None to detect it from speech of all parts of the recording. In
+            that case, a block in which another language is clearly spoken is transcribed in that.
         hotwords: words to expect, such as names.
         progress: called with the done fraction.
 
@@ -65,9 +66,9 @@ def transcribe(
 
         for block, own, heard in decoded(model, waveform, blocks, language_of, hotwords):
             for segment in without_inventions(block, heard, removed):
-                words = _words(segment.words or [], block, spaced=own not in UNSPACED_LANGUAGES)
+                words = words_of(segment.words or [], block, own)
                 if words:
-                    text = "".join(word.word for word in segment.words or []).strip()
+                    text = join_words([word.word for word in words], own)
                     segments.append(
                         TranscriptSegment(words[0].start, words[-1].end, text, words, language=own)
                     )
@@ -76,13 +77,19 @@ def transcribe(
     return Transcription(main, round(probability, 3), segments, dict(removed))
 
 
-def _words(
-    raw: "list[faster_whisper.transcribe.Word]", block: SpeechBlock, spaced: bool
+def words_of(
+    raw: "list[faster_whisper.transcribe.Word]", block: SpeechBlock, language: str
 ) -> list[Word]:
-    """Whisper's words with times in the recording, ended within their block.
+    """Whisper's words, with times from the start of the recording that do not leave their block.
 
     Whisper splits at some apostrophes and hyphens ("l" + "'homme"); a piece that does not begin
-    with a space belongs to the word before it, so that words joined by spaces give the text.
+    with a space belongs to the word before it, so that words joined by spaces give the text. In a
+    language without spaces, that holds for words in letters of a language that has them.
+
+    Args:
+        raw: with times in seconds from the start of the block.
+        block: where they were heard.
+        language: of the words.
     """
     words: list[Word] = []
     for piece in raw:
@@ -93,7 +100,8 @@ def _words(
         start = round(min(offset + piece.start, limit), 3)
         end = round(min(offset + max(piece.start, piece.end), limit), 3)
         probability = round(piece.probability, 3)
-        if spaced and words and not piece.word.startswith(" "):
+        inside = bool(words) and not piece.word.startswith(" ")
+        if inside and (is_spaced(language) or continues(words[-1].word, text)):
             before = words.pop()
             start, text = before.start, before.word + text
             probability = min(before.probability, probability)

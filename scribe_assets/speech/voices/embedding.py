@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from scribe_assets.speech.voices.networks import WeSpeakerEmbedding
 
 WINDOW = 10 * SAMPLE_RATE
-"""Samples embedded at once: a long turn is a mean of windows, so that memory stays bounded."""
+"""Samples embedded at once. The embedding of more speech is a mean over windows of this length, so
+that memory stays bounded."""
 
 
 MIN_SAMPLES = SAMPLE_RATE // 4
+"""Less speech (0.25 s) gives no embedding."""
 
 
 def load_campplus(checkpoint: Path) -> "WeSpeakerEmbedding":
@@ -65,7 +67,7 @@ def embed(model: "Model", speech: list[np.ndarray]) -> np.ndarray | None:
 
     Args:
         model: a pyannote.audio speaker embedding model, such as those loaded here.
-        speech: stretches of (num_samples,) float32 at 16 kHz, all of the same voice.
+        speech: parts of (num_samples,) float32 at 16 kHz, all of the same voice.
 
     Returns:
         (dimension,) float64 of length 1, the mean of the windows' embeddings weighted by their

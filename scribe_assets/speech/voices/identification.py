@@ -1,12 +1,9 @@
 """Whose voice it is: open-set speaker identification against enrolled voiceprints."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    pass
 from scribe_assets.speech.voices.voice import Identity, Voice, Voiceprint
 
 THRESHOLD = 0.58
@@ -15,7 +12,7 @@ THRESHOLD = 0.58
 
 
 MARGIN = 0.05
-"""By how much the nearest person must be nearer than the next one."""
+"""The cosine similarity to the nearest person must be higher than to the next one by so much."""
 
 
 SAME_VOICE = 0.7
@@ -31,9 +28,10 @@ def identify(
     """Decide for each speaker who it is; unknown stays unknown.
 
     Labels and people are assigned to each other one to one, so that the sum of the similarities
-    that reach the threshold is highest (Kuhn 1955, the Hungarian method). An assigned name counts
-    if no person who is not assigned elsewhere comes closer than the margin, and none at all is
-    nearer. A label that is left over is the same person as another one where its voice clearly is.
+    that reach the threshold is highest (Kuhn 1955, the Hungarian method). The assigned name is
+    given if nobody is more similar, and if everybody who is not assigned to another label is less
+    similar by the margin. A label without a person of its own takes the name of another label if
+    both clearly have the same voice.
 
     Args:
         voices: the speakers of a recording.
@@ -47,7 +45,7 @@ def identify(
     for row, voice in enumerate(voices):
         verdict = _judge(row, voices, voiceprints, scores, assigned, threshold, margin)
         decided.append(_identity(voice, voiceprints, scores[row], verdict))
-    # Who is the same person as somebody unnamed is unnamed, too.
+    # A label that was taken for the same person as an unnamed one stays unnamed, too.
     named = {identity.label for identity in decided if identity.person_id}
     return [
         _unnamed(identity, f"like {identity.same_as}, who stays unknown")
@@ -59,7 +57,7 @@ def identify(
 
 @dataclass(frozen=True)
 class _Verdict:
-    """Whether a speaker is the person (a column of the scores) who comes first, and why."""
+    """Whether a speaker is the `person` that was looked at (a column of the scores), and why."""
 
     person: int | None
     accepted: bool
@@ -109,10 +107,10 @@ def _nearest_first(scores: np.ndarray) -> list[int]:
 def _identity(
     voice: Voice, voiceprints: list[Voiceprint], scores: np.ndarray, verdict: _Verdict
 ) -> Identity:
-    """A verdict as it is kept, with the score of who comes first and of who comes next."""
+    """A verdict as it is kept, with the scores of the person looked at and of the next nearest."""
     first = verdict.person
-    heard = [] if voice.embedding is None else _nearest_first(scores)
-    second = next((column for column in heard if column != first), None)
+    order = [] if voice.embedding is None else _nearest_first(scores)
+    second = next((column for column in order if column != first), None)
     named = voiceprints[first] if verdict.accepted and first is not None else None
     return Identity(
         label=voice.label,
@@ -155,7 +153,7 @@ def similarities(voices: list[Voice], voiceprints: list[Voiceprint]) -> np.ndarr
 
 
 def assign(scores: np.ndarray, threshold: float) -> dict[int, int]:
-    """Row to column, one to one, with the highest sum of what reaches the threshold."""
+    """Row to column, one to one, with the highest sum of the scores that reach the threshold."""
     from scipy.optimize import linear_sum_assignment
 
     eligible = np.where(scores >= threshold, scores, 0.0)
@@ -167,8 +165,8 @@ def assign(scores: np.ndarray, threshold: float) -> dict[int, int]:
     }
 
 
-def is_same_voice(one: Voice, other: Voice) -> bool:
+def is_same_voice(voice: Voice, other: Voice) -> bool:
     """Whether two labels are clearly one person, whom diarization took for two."""
-    if one.embedding is None or other.embedding is None:
+    if voice.embedding is None or other.embedding is None:
         return False
-    return float(one.embedding @ other.embedding) >= SAME_VOICE
+    return float(voice.embedding @ other.embedding) >= SAME_VOICE

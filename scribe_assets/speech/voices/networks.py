@@ -1,7 +1,7 @@
 """Networks as pyannote.audio models.
 
-The one module that imports torch and pyannote at its top, because it defines subclasses of their
-classes; everybody imports it inside a function."""
+This module imports torch and pyannote at its top, because it defines a subclass of their classes;
+everybody imports it inside a function."""
 
 import importlib
 import importlib.util

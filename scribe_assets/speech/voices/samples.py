@@ -1,4 +1,4 @@
-"""TODO"""
+"""Embeddings of people's voice samples, and of the speakers of recordings."""
 
 from typing import TYPE_CHECKING
 
@@ -6,19 +6,20 @@ import numpy as np
 
 from scribe_assets.speech.activity import speech_regions
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform, cut
-from scribe_assets.speech.timeline import Timeline
+from scribe_assets.speech.timeline import Timeline, clean_spans, longest
 from scribe_assets.speech.voices.embedding import embed
+from scribe_assets.speech.voices.voice import Voice, VoiceSample
 
 if TYPE_CHECKING:
     from pyannote.audio import Model
-from scribe_assets.speech.timeline import clean_spans, longest
-from scribe_assets.speech.voices.voice import Voice, VoiceSample
 
 TELEPHONE_HZ = (300, 3400)
+"""The band of frequencies that a telephone lets through."""
 
 
 def telephone_band(waveform: np.ndarray) -> np.ndarray:
-    """What a telephone lets through: sampled at 8 kHz, 300 to 3400 Hz (Butterworth of order 4).
+    """A voice as a telephone lets it through: sampled at 8 kHz, 300 to 3400 Hz (Butterworth filter
+    of order 4).
 
     Args:
         waveform: (num_samples,) float32 at 16 kHz.
@@ -29,8 +30,8 @@ def telephone_band(waveform: np.ndarray) -> np.ndarray:
     from scipy.signal import butter, resample_poly, sosfilt
 
     band = butter(4, TELEPHONE_HZ, "band", fs=SAMPLE_RATE // 2, output="sos")
-    heard = resample_poly(sosfilt(band, resample_poly(waveform, 1, 2)), 2, 1)
-    return np.asarray(heard, dtype=np.float32)
+    narrow = resample_poly(sosfilt(band, resample_poly(waveform, 1, 2)), 2, 1)
+    return np.asarray(narrow, dtype=np.float32)
 
 
 MIN_SPEECH_SECONDS = 1.0
@@ -42,28 +43,31 @@ MAX_SPEECH_SECONDS = 60.0
 
 
 TELEPHONE_WEIGHT = 0.7
-"""Of a sample's telephone band, beside the sample as it is."""
+"""Weight of the embedding of a sample's telephone band, beside that of the sample as it is."""
 
 
 PIECE_SECONDS = 2.0
+"""To see whether it is one voice, a sample is cut into pieces of this length."""
 
 
 SEVERAL_VOICES = 0.48
-"""A sample is cut into pieces of 2 s; where the two groups they make are less alike than this, they
-are several voices. Measured: one voice 0.55 and more, two voices 0.44 and less (telephone)."""
+"""A sample holds several voices if the two groups that its pieces make have a lower cosine
+similarity (see `consistency`). Measured: one voice 0.55 and more, two voices 0.44 and less
+(telephone)."""
 
 
 def voice_sample(model: "Model", waveform: np.ndarray) -> VoiceSample:
-    """Embed a sample of a person's voice, its speech only, and look whether it is one voice.
+    """Embed the speech in a sample of a person's voice, and check that it is one voice.
 
-    The embedding is the weighted mean of two, of the speech as it is and of its telephone band: so
-    one sample does for both channels (docs/decisions/0004-identification-threshold.md).
+    The embedding is the weighted mean of two: of the speech as it is, and of its telephone band. So
+    one sample is enough to recognise the person in a room and on a telephone
+    (docs/decisions/0004-identification-threshold.md).
 
     Args:
         model: a speaker embedding model.
         waveform: (num_samples,) float32 at 16 kHz.
     """
-    regions = [waveform[start:end] for start, end in speech_regions(waveform)]
+    regions = [waveform[region.slice] for region in speech_regions(waveform)]
     seconds = sum(map(len, regions)) / SAMPLE_RATE
     if seconds < MIN_SPEECH_SECONDS:
         return VoiceSample(None, seconds, problem=f"too little speech: {seconds:.1f} s")
@@ -79,13 +83,17 @@ def voice_sample(model: "Model", waveform: np.ndarray) -> VoiceSample:
 
 
 def consistency(model: "Model", speech: np.ndarray) -> float | None:
-    """How alike the pieces of a voice are: they are parted into the two groups that are least alike
-    on average (agglomerative clustering, average linkage), and their similarity is returned; None
-    where there are less than two pieces of 2 s.
+    """How alike the pieces of a voice are.
+
+    They are parted into the two groups that are least alike on average (agglomerative clustering,
+    average linkage).
 
     Args:
         model: a speaker embedding model.
         speech: (num_samples,) float32 at 16 kHz, without silence.
+
+    Returns:
+        The mean cosine similarity of the two groups; None where there are less than two pieces.
     """
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import pdist
@@ -115,7 +123,7 @@ def embed_speakers(model: "Model", waveform: Waveform, timeline: Timeline) -> li
     for label in timeline.speakers:
         spans = clean_spans(timeline, label)
         speech = cut(waveform, longest(spans, MAX_SPEECH_SECONDS))
-        alone = sum(end - start for start, end in spans)
+        alone = sum(span.duration for span in spans)
         spoken = sum(turn.duration for turn in timeline.turns if turn.speaker == label)
         enough = alone >= MIN_SPEECH_SECONDS
         voices.append(Voice(label, embed(model, speech) if enough else None, spoken, alone))

@@ -1,13 +1,9 @@
-"""TODO"""
+"""Plain data about voices, and how a person's samples become one voiceprint."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ class Voiceprint:
 
 @dataclass(frozen=True)
 class VoiceSample:
-    """What a sample tells of a voice.
+    """A sample of a person's voice.
 
     `embedding` is (dimension,) of length 1, None where `problem` says why it is not used.
     `consistency` is the cosine similarity of the two least similar groups of its pieces, None for

@@ -1,0 +1,67 @@
+"""The upload behind a recording: where it lies, what is in it, and what its client says of it."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from scribe_assets.artifacts.documents.base import Document
+from scribe_assets.speech.media_info import MediaInfo
+
+
+def _language(value: Any) -> Any:
+    """`fr-FR` and `FR` mean `fr`."""
+    return (
+        value.strip().lower().replace("_", "-").split("-")[0] if isinstance(value, str) else value
+    )
+
+
+class Options(Document):
+    """What a client may say of an upload, in `KEY.scribe.json` beside it."""
+
+    job_id: str | None = Field(None, coerce_numbers_to_str=True)
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$"), BeforeValidator(_language)] | None = (
+        None
+    )
+    num_speakers: int | None = Field(None, ge=1)
+    min_speakers: int | None = Field(None, ge=1)
+    max_speakers: int | None = Field(None, ge=1)
+    hotwords: str | None = None
+
+    @field_validator("hotwords", mode="before")
+    @classmethod
+    def _join_hotwords(cls, value: Any) -> Any:
+        if isinstance(value, list) and all(isinstance(word, str) for word in value):
+            return ", ".join(value)
+        return value
+
+    @model_validator(mode="after")
+    def _bounds_agree(self) -> Self:
+        low, high = self.min_speakers or 1, self.max_speakers
+        if high is not None and low > high:
+            raise ValueError(f"min_speakers {low} is more than max_speakers {high}")
+        return self
+
+
+class Source(Document):
+    """The upload a recording comes from."""
+
+    bucket: str
+    key: str
+    etag: str
+    size: int
+    last_modified: datetime
+
+
+class Recording(Document):
+    """recording.json: the upload, what is in it, and the options of its client."""
+
+    file_name = "recording.json"
+    schema_version: Literal[1] = 1
+    recording_id: str
+    user_id: str
+    source: Source
+    media: MediaInfo
+    duration: float
+    options: Options
+    warnings: str

@@ -1,0 +1,18 @@
+"""What is said."""
+
+from typing import Literal
+
+from scribe_assets.artifacts.documents.base import Document
+from scribe_assets.speech.timeline import TranscriptSegment
+
+
+class Transcript(Document):
+    """transcript.json: what is said, without speakers."""
+
+    file_name = "transcript.json"
+    schema_version: Literal[1] = 1
+    recording_id: str
+    model: str
+    language: str | None
+    language_probability: float | None
+    segments: list[TranscriptSegment]

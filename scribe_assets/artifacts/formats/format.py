@@ -1,0 +1,33 @@
+"""What a format is: which documents it renders, into which kind of file, and how."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from scribe_assets.artifacts.documents import Document
+
+D = TypeVar("D", bound=Document)
+
+
+@dataclass(frozen=True)
+class Format(Generic[D]):
+    """A readable form of one type of document.
+
+    Args:
+        name: what people call it, for instance on the command line.
+        document: the type of document that it renders.
+        suffix: of the file, beside the document's own without `.json`.
+        content_type: media type of the file.
+        render: a pure function of the document.
+    """
+
+    name: str
+    document: type[D]
+    suffix: str
+    content_type: str
+    render: Callable[[D], str]
+
+    @property
+    def file_name(self) -> str:
+        """How the file is called, such as `result.srt`."""
+        return self.document.file_name.removesuffix(".json") + self.suffix

@@ -1,0 +1,200 @@
+"""The default diarization: stretches are clustered, and each goes to the voice it is most like.
+
+pyannote.audio clusters the local speakers of windows instead. The method, its parameters and what
+was measured stand in docs/decisions/0003-diarization.md.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scribe_assets.speech.diarization.clustering import voices
+from scribe_assets.speech.diarization.embedding import EmbeddedStretch, StretchEmbedder
+from scribe_assets.speech.diarization.matching import voices_of_local_speakers
+from scribe_assets.speech.diarization.segmentation import WindowSegmentation
+from scribe_assets.speech.diarization.stretches import (
+    Grid,
+    active_spans,
+    speaker_count,
+    stretches,
+    strongest,
+    votes,
+)
+from scribe_assets.speech.media import SAMPLE_RATE, Waveform
+from scribe_assets.speech.progress import Progress, part_of
+from scribe_assets.speech.timeline import Timeline, Turn
+
+if TYPE_CHECKING:
+    import torch
+
+VOICE_SECONDS = 1.0
+"""From this length on, a stretch is used to find the voices, and its own embedding alone decides
+whose it is. For a shorter one, the votes of the windows count in proportion to what it lacks."""
+
+
+LEAST_SHARE = 0.08
+"""In a short recording everybody speaks less: a voice then needs this share of all speech, where
+that is less than `TurnParameters.min_seconds`."""
+
+
+SEGMENTATION_SHARE = 0.5
+"""Of the time that diarization takes, for one progress figure."""
+
+
+@dataclass(frozen=True)
+class TurnParameters:
+    """What was tuned (docs/decisions/0003-diarization.md); it holds for CAM++ alone.
+
+    Args:
+        threshold: cosine distance up to which two clusters are one voice.
+        min_seconds: speech that a voice must have.
+        change: cosine similarity of the two sides of a stretch below which the speaker has changed
+            unnoticed.
+    """
+
+    threshold: float = 0.52
+    min_seconds: float = 3.0
+    change: float = 0.5
+
+
+class TurnDiarization:
+    """Who speaks when, by clustering stretches; a `Diarizer`.
+
+    Args:
+        segmentation: a powerset model, which decides between active and not active.
+        embedder: of stretches.
+        parameters: of the clustering.
+    """
+
+    def __init__(
+        self,
+        segmentation: WindowSegmentation,
+        embedder: StretchEmbedder,
+        parameters: TurnParameters,
+    ):
+        self._segmentation = segmentation
+        self._embedder = embedder
+        self._parameters = parameters
+
+    @property
+    def networks(self) -> "list[torch.nn.Module]":
+        """See `Diarizer`."""
+        return [self._segmentation.network, self._embedder.network]
+
+    def to(self, device: "torch.device") -> "TurnDiarization":
+        """See `Diarizer`."""
+        self._segmentation.to(device)
+        self._embedder.to(device)
+        return self
+
+    def __call__(
+        self,
+        waveform: Waveform,
+        num_speakers: int | None = None,
+        min_speakers: int | None = None,
+        max_speakers: int | None = None,
+        progress: Progress | None = None,
+    ) -> Timeline:
+        """See `Diarizer`."""
+        from pyannote.audio.pipelines.utils.diarization import set_num_speakers
+        from pyannote.audio.utils.reproducibility import fix_reproducibility
+
+        # As pyannote's own pipelines begin: on a GPU, 19 bit floats would change the results.
+        fix_reproducibility(self._segmentation.device)
+        _, fewest, most = set_num_speakers(num_speakers, min_speakers, max_speakers)
+        segmentation = self._segmentation.windows(
+            waveform, part_of(progress, 0.0, SEGMENTATION_SHARE)
+        )
+        grid = self._segmentation.grid(segmentation.shape[1])
+        count = speaker_count(grid, segmentation)
+        embedded = self._embedder.embed(
+            waveform,
+            grid,
+            stretches(grid, segmentation, count),
+            part_of(progress, SEGMENTATION_SHARE, 1.0),
+        )
+        count = np.minimum(count, most).astype(np.int8)
+        if not count.any():
+            return Timeline([], [])
+        activity = self._activity(grid, segmentation, count, embedded, fewest, most)
+        duration = len(waveform) / SAMPLE_RATE
+        return Timeline(
+            turns=_turns(grid, strongest(activity, count), duration),
+            exclusive=_turns(grid, strongest(activity, np.minimum(count, 1)), duration),
+        )
+
+    def _activity(
+        self,
+        grid: Grid,
+        segmentation: np.ndarray,
+        count: np.ndarray,
+        embedded: list[EmbeddedStretch],
+        fewest: int,
+        most: float,
+    ) -> np.ndarray:
+        """How active each speaker is in each frame: to be compared within a frame.
+
+        Returns:
+            (total_frames, num_speakers), with as many speakers as are active at once, even if some
+            of them never speak alone.
+        """
+        if not embedded:
+            return _activity_without_voices(grid, segmentation, count)
+        vectors = np.stack([stretch.embedding for stretch in embedded])
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        seconds = np.array([stretch.frames.duration for stretch in embedded]) * grid.step
+        parameters = self._parameters
+        centroids = voices(
+            vectors,
+            seconds,
+            threshold=parameters.threshold,
+            min_seconds=min(parameters.min_seconds, LEAST_SHARE * float(seconds.sum())),
+            long_enough=VOICE_SECONDS,
+            fewest=fewest,
+            most=most,
+        )
+        similarity = np.zeros((len(count), len(centroids)), np.float32)
+        trust = np.zeros(len(count), np.float32)
+        for stretch, scores, length in zip(embedded, vectors @ centroids.T, seconds, strict=True):
+            similarity[stretch.frames.slice] = scores
+            trust[stretch.frames.slice] = min(1.0, length / VOICE_SECONDS)
+        speakers = voices_of_local_speakers(grid, segmentation, similarity, trust > 0)
+        activity = votes(grid, segmentation, speakers, max(len(centroids), int(count.max())))
+        windows = votes(grid, np.ones_like(segmentation), np.zeros_like(speakers), 1)
+        activity /= np.maximum(windows, 1)
+        alone = (count == 1) & (trust > 0)
+        doubt = 1 - trust[alone, None]
+        activity[alone] *= doubt
+        activity[alone, : len(centroids)] += similarity[alone] + 1
+        # Somebody who speaks only while others do has no voice here, and comes last.
+        activity[:, len(centroids) :] = np.finfo(np.float32).tiny
+        return activity
+
+
+def _activity_without_voices(grid: Grid, segmentation: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Activity where no stretch could be embedded: local speakers count as they are numbered."""
+    total = int(count.max())
+    numbers = np.arange(segmentation.shape[2])
+    speakers = np.where(segmentation.any(axis=1), np.minimum(numbers, total - 1), -1)
+    return votes(grid, segmentation, speakers, total)
+
+
+def _turns(grid: Grid, active: np.ndarray, duration: float) -> list[Turn]:
+    """Turns in order of time, in seconds with three decimals, labelled by their column.
+
+    Args:
+        grid: of the frames.
+        active: (total_frames, num_speakers) bool.
+        duration: seconds of the recording; the last window reaches beyond it.
+    """
+    turns = [
+        Turn(
+            round(max(0.0, grid.seconds(span.start)), 3),
+            round(min(grid.seconds(span.end), duration), 3),
+            f"SPEAKER_{speaker:02d}",
+        )
+        for speaker in range(active.shape[1])
+        for span in active_spans(active[:, speaker])
+    ]
+    return sorted(turn for turn in turns if turn.duration > 0)
