@@ -3,7 +3,6 @@
 import hashlib
 import json
 import sys
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,10 +21,11 @@ from scribe_assets.dagster_internals import (
 )
 from scribe_assets.launcher import liveness
 from scribe_assets.launcher.config import HostConfig, LauncherConfig
-from scribe_assets.launcher.connections import Connection, ask, connect, send, wait
+from scribe_assets.launcher.connections import ask, send
 from scribe_assets.launcher.host_lock import host_of
 from scribe_assets.launcher.hosts import START_SECONDS, HostStartError, Starter, environment
 from scribe_assets.launcher.messages import Launch, Launched, Message, Refused, Stale, Watch
+from scribe_assets.launcher.presence import Presence
 from scribe_assets.launcher.processes import tail
 from scribe_assets.launcher.shortcuts import take_shortcuts
 from scribe_assets.settings import Settings
@@ -70,11 +70,7 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         take_shortcuts()  # in the daemon and the webserver, too, which create runs
         self._config = config
         self._inst_data = inst_data
-        self._presence: dict[str, Connection] = {}
-        """By the name of a host: the connection by which it knows that somebody is there."""
-        self._others: list[Connection] = []
-        """The same for hosts with outdated code, which see their last runs to the end."""
-        self._lock = threading.Lock()
+        self._presence = Presence()
 
     @property
     def inst_data(self) -> ConfigurableClassData | None:
@@ -155,30 +151,8 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
                 f"the host of the runs has not answered for {START_SECONDS / 60:.0f} minutes, "
                 f"and was ended:\n{tail(starter.log)}"
             ) from error
-        self._stay_with(starter.config.name, host, is_retired=isinstance(answer, Stale))
+        self._presence.keep(starter.config.name, host, is_retired=isinstance(answer, Stale))
         return answer
-
-    def _stay_with(self, name: str, host: Connection, is_retired: bool = False) -> None:
-        """Keep a connection to a host open: it ends when no launcher has been there for a while.
-
-        Args:
-            name: of the host.
-            host: a connection over which `Watch` was sent.
-            is_retired: it has outdated code, and only sees its runs to the end.
-        """
-        with self._lock:
-            self._others = [other for other in self._others if not _has_ended(other)]
-            before = self._presence.pop(name, None)
-            if before and not _has_ended(before) and not is_retired:
-                self._presence[name] = before
-                host.close()
-                return
-            if before:
-                self._others.append(before)
-            if is_retired:
-                self._others.append(host)
-            else:
-                self._presence[name] = host
 
     def terminate(self, run_id: str) -> bool:
         """End a run: asked first, killed after some seconds. Its device is free at once."""
@@ -205,7 +179,7 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         is RUNNING: a run of another container, or one of an executor that is not ours.
         """
         if run.job_code_origin:  # after a restart of the daemon its host would end, being alone
-            self._watch(self._starter(run.job_code_origin).config)
+            self._presence.watch(self._starter(run.job_code_origin).config)
         if liveness.is_alive(self._instance, Settings.load().home, run) is not False:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         process = liveness.process_of(self._instance, run)
@@ -216,26 +190,9 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
             run_worker_id=str(process),
         )
 
-    def _watch(self, config: HostConfig) -> None:
-        """Stay with a host that runs, if there is one."""
-        with self._lock:
-            known = self._presence.get(config.name)
-            if known and not _has_ended(known):
-                return
-        try:
-            host = connect(config.address)
-            send(host, Watch())
-        except OSError:  # there is none, and no run of it
-            return
-        self._stay_with(config.name, host)
-
     def dispose(self) -> None:
         """Leave the hosts; they end when nobody else is with them."""
-        with self._lock:
-            for connection in (*self._presence.values(), *self._others):
-                connection.close()
-            self._presence.clear()
-            self._others.clear()
+        self._presence.leave()
 
     def _starter(self, origin: JobPythonOrigin) -> Starter:
         """How the host for a code location is started."""
@@ -255,8 +212,3 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
             origin.repository_origin.executable_path or sys.executable,
             environment(home, self._config.env, self._config.vram_budget_gb),
         )
-
-
-def _has_ended(host: Connection) -> bool:
-    """Whether a host has closed a connection on which it never says anything."""
-    return bool(wait([host], 0))
