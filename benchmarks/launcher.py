@@ -8,6 +8,9 @@
    the models alone take for one, measured in this process before and after.
 
     python -m benchmarks.launcher [--recordings 40] [--seconds 5] [--default-recordings 40]
+
+With `--beside CHECKOUT` it is not Dagster's launcher that is measured, but another checkout of the
+project (of the commit before, for example), in turn with this one.
 """
 
 import argparse
@@ -40,6 +43,7 @@ from scribe_assets.speech.voices.samples import embed_speakers
 USER = "bench"
 PORTS = {"SCRIBE_UI_PORT": "13500", "SCRIBE_S3_PORT": "19500"}
 LIMIT_SECONDS = 3600.0
+CHECKOUT = Path(__file__).parents[1]
 
 
 def clips(count: int, seconds: float) -> list[np.ndarray]:
@@ -111,14 +115,15 @@ def least(action: Any, repeats: int) -> float:
 
 
 @contextmanager
-def stack(home: Path, default_launcher: bool) -> Iterator[None]:
-    """`scribe up` in a home of its own, with Dagster's launcher or with ours."""
-    environment = {**os.environ, **PORTS, "SCRIBE_HOME": str(home)}
+def stack(home: Path, default_launcher: bool, checkout: Path) -> Iterator[None]:
+    """`scribe up` in a home of its own, with Dagster's launcher or with ours, from any checkout."""
+    environment = {**os.environ, **PORTS, "SCRIBE_HOME": str(home), "PYTHONPATH": str(checkout)}
     if default_launcher:
         environment["SCRIBE_BENCH_DEFAULT_LAUNCHER"] = "1"
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.launcher", "--stack"],
         env=environment,
+        cwd=checkout,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -157,7 +162,7 @@ def run_stack() -> None:
 
 
 def through_the_stack(
-    waveforms: list[np.ndarray], default_launcher: bool, home: Path
+    waveforms: list[np.ndarray], default_launcher: bool, home: Path, checkout: Path = CHECKOUT
 ) -> dict[str, Any]:
     """Upload all, wait for all, and read from Dagster when runs started and ended."""
     import soundfile
@@ -166,7 +171,7 @@ def through_the_stack(
 
     from scribe_assets.storage.s3 import S3Storage
 
-    with stack(home, default_launcher):
+    with stack(home, default_launcher, checkout):
         os.environ["SCRIBE_HOME"] = str(home)
         storage = S3Storage.from_settings(Settings.load())
         # One first, by which everything is started and warm: the question is what the next cost.
@@ -225,12 +230,17 @@ def main() -> None:
     parser.add_argument("--recordings", type=int, default=40)
     parser.add_argument("--default-recordings", type=int, default=None, metavar="N")
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--beside", type=Path, metavar="CHECKOUT")
+    parser.add_argument("--rounds", type=int, default=3, help="of --beside")
     parser.add_argument("--stack", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.stack:
         run_stack()
         return
     waveforms = clips(arguments.recordings, arguments.seconds)
+    if arguments.beside:
+        print(beside(arguments.beside.absolute(), waveforms, arguments.rounds))
+        return
     with tempfile.TemporaryDirectory(prefix="scribe-bench-") as folder:
         cache = Path(folder) / "models"
         by_way = ways(cache, clips(3, arguments.seconds)[1], repeats=2)
@@ -254,6 +264,24 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "launcher.json").write_text(json.dumps(report, indent=2) + "\n")
     print(table(report))
+
+
+def beside(checkout: Path, waveforms: list[np.ndarray], rounds: int) -> str:
+    """Seconds of a recording through the stack of this checkout and of another one, in turn."""
+    with tempfile.TemporaryDirectory(prefix="scribe-bench-") as folder:
+        pairs = []
+        for number in range(rounds):
+            pair = [
+                through_the_stack(waveforms, False, Path(folder) / f"{number}-{name}", code)
+                for name, code in (("other", checkout), ("this", CHECKOUT))
+            ]
+            pairs.append([found["seconds_per_recording"] for found in pair])
+            print(f"other {pairs[-1][0]:.2f} s, this {pairs[-1][1]:.2f} s", file=sys.stderr)
+    ratios = sorted(this / other for other, this in pairs)
+    return (
+        f"{len(waveforms)} recordings a round; seconds each, other and this: {pairs}; "
+        f"this by other: median {ratios[len(ratios) // 2]:.3f}, {ratios[0]:.3f} to {ratios[-1]:.3f}"
+    )
 
 
 def table(report: dict[str, Any]) -> str:
