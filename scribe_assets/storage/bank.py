@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from scribe_assets.artifacts.documents import Profile, Voiceprints
 from scribe_assets.errors import DocumentError, MissingObjectError
-from scribe_assets.storage.layout import voiceprints_key
+from scribe_assets.storage.layout import MAX_WRITTEN_BYTES, voiceprints_key
 from scribe_assets.storage.s3 import S3Object, S3Storage
 
 
@@ -63,7 +63,8 @@ def read_profile(storage: S3Storage, folder: Folder) -> tuple[str, str | None]:
         return folder.person_id, None
     key = folder.profile.key
     try:
-        return Profile.from_json(storage.read(storage.identity_bucket, key), key).name, None
+        text = storage.read(storage.identity_bucket, key, MAX_WRITTEN_BYTES)
+        return Profile.from_json(text, key).name, None
     except DocumentError as error:
         return folder.person_id, f"{error}; the name is {folder.person_id}"
     except MissingObjectError:  # deleted meanwhile

@@ -7,6 +7,9 @@ from scribe_assets.keys import DEFAULT_USER, RecordingRef, user_of
 SIDECAR_SUFFIX = ".scribe.json"
 AUDIO = "audio.flac"
 
+MAX_WRITTEN_BYTES = 1 << 20
+"""Of a file that people write: the options of an upload, a profile. Most have some 100 bytes."""
+
 
 def is_upload(key: str) -> bool:
     """Whether an object in the uploads bucket is a recording.

@@ -21,6 +21,7 @@ from scribe_assets.keys import RecordingRef
 from scribe_assets.speech import media
 from scribe_assets.storage.layout import (
     AUDIO,
+    MAX_WRITTEN_BYTES,
     is_upload,
     processed_key,
     sidecar_key,
@@ -113,7 +114,7 @@ def read_options(storage: S3Storage, upload_key: str) -> Options:
     """
     key = sidecar_key(upload_key)
     try:
-        text = storage.read(storage.uploads_bucket, key)
+        text = storage.read(storage.uploads_bucket, key, MAX_WRITTEN_BYTES)
     except MissingObjectError:
         return Options()
     return Options.from_json(text, key)

@@ -12,7 +12,12 @@ from botocore.config import Config
 from botocore.exceptions import ProfileNotFound
 from dagster_aws.s3 import S3Resource
 
-from scribe_assets.errors import BrokenOffError, MissingObjectError, StorageRefusedError
+from scribe_assets.errors import (
+    BrokenOffError,
+    DocumentError,
+    MissingObjectError,
+    StorageRefusedError,
+)
 from scribe_assets.settings import Settings
 from scribe_assets.storage.embedded import EmbeddedServer
 from scribe_assets.storage.faults import explained
@@ -182,22 +187,33 @@ class S3Storage(S3Resource):
             return False
         return True
 
-    def read(self, bucket: str, key: str) -> bytes:
+    def read(self, bucket: str, key: str, most_bytes: int | None = None) -> bytes:
         """The content of a small object.
+
+        Args:
+            bucket: the bucket.
+            key: the object.
+            most_bytes: a larger object is not read: somebody put it there by mistake.
 
         Raises:
             MissingObjectError: it is not there.
+            DocumentError: it is larger than allowed.
         """
         for _ in range(READ_ATTEMPTS - 1):
             try:
-                return self._read(bucket, key)
+                return self._read(bucket, key, most_bytes)
             except BrokenOffError:
                 continue
-        return self._read(bucket, key)
+        return self._read(bucket, key, most_bytes)
 
-    def _read(self, bucket: str, key: str) -> bytes:
+    def _read(self, bucket: str, key: str, most_bytes: int | None) -> bytes:
         with explained(bucket, key):
-            return self.get_client().get_object(Bucket=bucket, Key=key)["Body"].read()
+            found = self.get_client().get_object(Bucket=bucket, Key=key)
+            size = found["ContentLength"]
+            if most_bytes is not None and size > most_bytes:
+                found["Body"].close()
+                raise DocumentError(f"{key} has {size} bytes; at most {most_bytes} are read")
+            return found["Body"].read()
 
     def write(self, bucket: str, key: str, content: str | bytes, content_type: str) -> str:
         """Write a small object, whole or not at all, and return its URI."""

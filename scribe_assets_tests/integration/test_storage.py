@@ -8,6 +8,7 @@ import pytest
 
 from scribe_assets.errors import (
     BrokenOffError,
+    DocumentError,
     MissingObjectError,
     StorageRefusedError,
     StorageUnavailableError,
@@ -59,6 +60,13 @@ def test_what_is_missing_is_named(storage: S3Storage, tmp_path: Path) -> None:
         with pytest.raises(MissingObjectError, match=r"no\.wav does not exist"):
             look()
     assert not storage.exists(storage.uploads_bucket, "no.wav")
+
+
+def test_what_is_too_large_is_not_read(storage: S3Storage) -> None:
+    storage.write(storage.uploads_bucket, "a.wav.scribe.json", b"x" * 1001, "application/json")
+    assert len(storage.read(storage.uploads_bucket, "a.wav.scribe.json", 1001)) == 1001
+    with pytest.raises(DocumentError, match="has 1001 bytes; at most 1000 are read"):
+        storage.read(storage.uploads_bucket, "a.wav.scribe.json", 1000)
 
 
 def test_buckets_are_made_once(storage: S3Storage) -> None:

@@ -37,9 +37,9 @@ class FailingStorage(S3Storage):
             refused_bucket=refused_bucket,
         )
 
-    def read(self, bucket: str, key: str) -> bytes:
+    def read(self, bucket: str, key: str, most_bytes: int | None = None) -> bytes:
         self._fail(bucket, key)
-        return super().read(bucket, key)
+        return super().read(bucket, key, most_bytes)
 
     def write(self, bucket: str, key: str, content: str | bytes, content_type: str) -> str:
         self._fail(bucket, key)

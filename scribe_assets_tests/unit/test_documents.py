@@ -51,7 +51,14 @@ def test_a_segment_has_a_language_where_it_is_not_the_recordings() -> None:
         ('{"num_speakers": 0}', "num_speakers"),
         ('{"speakers": 2}', "speakers"),
         ('{"min_speakers": 3, "max_speakers": 2}', "min_speakers 3 is more than max_speakers 2"),
-        ('{"language": "klingon"}', "language"),
+        ('{"num_speakers": 5, "max_speakers": 2}', "num_speakers 5 is more than max_speakers 2"),
+        ('{"num_speakers": 1, "min_speakers": 2}', "num_speakers 1 is less than min_speakers 2"),
+        ('{"num_speakers": true}', "num_speakers: true is not a number of speakers"),
+        ('{"speaker_count": 2}', "speaker_count: there is no such field; did you mean"),
+        ('{"speakers": 2}', "did you mean num_speakers?"),
+        ('{"zzz": 2}', "there are job_id, language, num_speakers"),
+        ('{"language": "klingon"}', "'klingon' is a language that Whisper does not know"),
+        ('{"language": "gibberish"}', "'gibberish' is no language; give a code such as fr"),
     ],
 )
 def test_wrong_options_are_one_sentence(text: str, says: str) -> None:
@@ -67,6 +74,34 @@ def test_options_are_generous() -> None:
         '{"language": "fr-FR", "hotwords": ["Anne", "Zoé"], "job_id": 7}', ""
     )
     assert (options.language, options.hotwords, options.job_id) == ("fr", "Anne, Zoé", "7")
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        *(("fr", "fr"), ("FR", "fr"), ("fr_CA", "fr"), ("fra", "fr"), ("fre", "fr")),
+        *(("French", "fr"), ("français", "fr"), (" Francais ", "fr"), ("Französisch", "fr")),
+        *(("eng", "en"), ("cmn", "zh"), ("Cantonese", "yue"), ("Norwegian", "no"), ("nb", "no")),
+        *(("nn", "nn"), ("iw", "he"), ("jv", "jw"), ("auto", None), ("", None)),
+    ],
+)
+def test_a_language_is_understood_as_people_write_it(written: str, code: str | None) -> None:
+    assert Options.from_json(json.dumps({"language": written}), "").language == code
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
+)
+def test_any_unicode_is_read(encoding: str) -> None:
+    data = '{"name": "Zoé"}'.encode(encoding)
+    assert Profile.from_json(data, "profile.json").name == "Zoé"
+
+
+def test_another_encoding_is_named_and_not_guessed_at() -> None:
+    with pytest.raises(DocumentError, match=r"profile\.json .* looks like Latin-1 .* as UTF-8"):
+        Profile.from_json('{"name": "Zoé"}'.encode("latin-1"), "profile.json")
+    with pytest.raises(DocumentError, match="damaged UTF-16"):
+        Profile.from_json('{"name": "Zoé"}'.encode("utf-16")[:-1], "profile.json")
 
 
 def test_a_profile_may_say_more() -> None:

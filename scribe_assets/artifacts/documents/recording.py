@@ -6,26 +6,32 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from scribe_assets.artifacts.documents.base import Document
+from scribe_assets.artifacts.documents.languages import language_code
 from scribe_assets.speech.media_info import MediaInfo
 
 
 def _language(value: Any) -> Any:
-    """`fr-FR` and `FR` mean `fr`."""
-    return (
-        value.strip().lower().replace("_", "-").split("-")[0] if isinstance(value, str) else value
-    )
+    return language_code(value) if isinstance(value, str) else value
+
+
+def _number(value: Any) -> Any:
+    """`true` is not one speaker, as which pydantic would read it."""
+    if isinstance(value, bool):
+        raise ValueError(f"{str(value).lower()} is not a number of speakers; give one such as 2")
+    return value
+
+
+NumSpeakers = Annotated[int, Field(ge=1), BeforeValidator(_number)]
 
 
 class Options(Document):
     """What a client may say of an upload, in `KEY.scribe.json` beside it."""
 
     job_id: str | None = Field(None, coerce_numbers_to_str=True)
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$"), BeforeValidator(_language)] | None = (
-        None
-    )
-    num_speakers: int | None = Field(None, ge=1)
-    min_speakers: int | None = Field(None, ge=1)
-    max_speakers: int | None = Field(None, ge=1)
+    language: Annotated[str | None, BeforeValidator(_language)] = None
+    num_speakers: NumSpeakers | None = None
+    min_speakers: NumSpeakers | None = None
+    max_speakers: NumSpeakers | None = None
     hotwords: str | None = None
 
     @field_validator("hotwords", mode="before")
@@ -37,9 +43,13 @@ class Options(Document):
 
     @model_validator(mode="after")
     def _bounds_agree(self) -> Self:
-        low, high = self.min_speakers or 1, self.max_speakers
+        exact, low, high = self.num_speakers, self.min_speakers or 1, self.max_speakers
         if high is not None and low > high:
             raise ValueError(f"min_speakers {low} is more than max_speakers {high}")
+        if exact is not None and exact < low:
+            raise ValueError(f"num_speakers {exact} is less than min_speakers {low}")
+        if exact is not None and high is not None and exact > high:
+            raise ValueError(f"num_speakers {exact} is more than max_speakers {high}")
         return self
 
 
