@@ -66,6 +66,13 @@ def is_claimed(home: Path, run_id: str) -> bool | None:
         return True
 
 
+def clean(home: Path) -> None:
+    """Remove the claims of processes that were killed, when their runs have been looked at."""
+    for file in _file(home, "").parent.glob("*.lock"):
+        if is_claimed(home, file.stem) is False:
+            file.unlink(missing_ok=True)
+
+
 def is_alive(instance: DagsterInstance, home: Path, run: DagsterRun) -> bool | None:
     """Whether the process that executes a run is alive; None where that cannot be seen from here:
     it has not said who it is, or it is in another container and of another SCRIBE_HOME."""

@@ -224,7 +224,7 @@ def _stop_all(processes: list[Process], home: Path) -> None:
 
 def fail_orphans(home: Path) -> None:
     """End the runs of a stack that is no more: Dagster would take them for running for ever, and
-    start nothing else. They are tried again."""
+    start nothing else. They are taken up again, but for those that somebody was cancelling."""
     from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
     with DagsterInstance.get() as instance:
@@ -235,9 +235,13 @@ def fail_orphans(home: Path) -> None:
         ]
         for run_ in instance.get_runs(RunsFilter(statuses=lost)):
             # Alive is a `dagster asset materialize` in a terminal, or in another container.
-            if not liveness.is_alive(instance, home, run_):
-                liveness.forget(home, run_.run_id)
+            if liveness.is_alive(instance, home, run_):
+                continue
+            if run_.status == DagsterRunStatus.CANCELING:
+                instance.report_run_canceled(run_)
+            else:
                 report_lost(instance, run_)
+    liveness.clean(home)
 
 
 def _packaged(name: str) -> Path:

@@ -53,6 +53,16 @@ def test_a_run_is_alive_until_its_process_ends(
     assert liveness.is_alive(instance, tmp_path, a_run(None)) is False
 
 
+def test_claims_of_the_dead_are_removed(claimant: "subprocess.Popen[str]", tmp_path: Path) -> None:
+    files = tmp_path / "launcher" / "runs"
+    liveness.clean(tmp_path)
+    assert [file.name for file in files.iterdir()] == ["run.lock"]
+    claimant.kill()
+    claimant.wait()
+    liveness.clean(tmp_path)
+    assert not list(files.iterdir())
+
+
 def test_without_a_claim_the_process_decides(tmp_path: Path, instance: DagsterInstance) -> None:
     me = ProcessIdentity.current()
     assert liveness.is_alive(instance, tmp_path, a_run(me)) is True
