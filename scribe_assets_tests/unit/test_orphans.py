@@ -37,7 +37,7 @@ def test_lost_runs_are_taken_up_again_and_cancelled_ones_are_not(
 
         lost, never_began = a_run(DagsterRunStatus.STARTED), a_run(DagsterRunStatus.STARTING)
         cancelled, alive = a_run(DagsterRunStatus.CANCELING), a_run(DagsterRunStatus.STARTED)
-        queued = a_run(DagsterRunStatus.QUEUED)
+        waiting = a_run(DagsterRunStatus.NOT_STARTED)
         with liveness.claimed(home, alive):
             fail_orphans(home)
         after = {run.run_id: run for run in instance.get_runs()}
@@ -46,4 +46,4 @@ def test_lost_runs_are_taken_up_again_and_cancelled_ones_are_not(
         assert after[run_id].tags[WILL_RETRY_TAG] == "true"
     assert after[cancelled].status == DagsterRunStatus.CANCELED
     assert after[alive].status == DagsterRunStatus.STARTED
-    assert after[queued].status == DagsterRunStatus.QUEUED
+    assert after[waiting].status == DagsterRunStatus.NOT_STARTED
