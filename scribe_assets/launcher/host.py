@@ -162,16 +162,16 @@ class Host:
             tell(client, self.status())
 
     def _launch(self, run_id: str) -> Message:
-        if not self.retired and fingerprint(self.code) != self.fingerprint:
-            self._retire()
-        if self.retired:
-            return Stale()
         try:
+            if not self.retired and fingerprint(self.code) != self.fingerprint:
+                self._retire()
+            if self.retired:
+                return Stale()
             record = self.instance.get_run_record_by_id(run_id)
             if record is None:
                 return Refused(f"there is no run {run_id}")
             self.runs.start(record, self._close_in_child)
-        except Exception:  # whatever the storage raises; the other runs go on
+        except Exception:  # whatever the storage raises; there is an answer, and others go on
             logger.exception("run %s could not be started", run_id)
             return Refused(f"run {run_id} could not be started; see launcher.log")
         return Launched()
