@@ -3,10 +3,20 @@
 import hashlib
 import json
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
-from dagster import Array, DagsterRun, Field, Noneable, Permissive, StringSource
+from dagster import (
+    Array,
+    DagsterEvent,
+    DagsterEventType,
+    DagsterRun,
+    Field,
+    Noneable,
+    Permissive,
+    StringSource,
+)
 
 from scribe_assets.dagster_internals import (
     CheckRunHealthResult,
@@ -21,10 +31,18 @@ from scribe_assets.dagster_internals import (
 )
 from scribe_assets.launcher import liveness
 from scribe_assets.launcher.config import HostConfig, LauncherConfig
-from scribe_assets.launcher.connections import ask, send
+from scribe_assets.launcher.connections import Connection, ask, receive, send, wait
 from scribe_assets.launcher.host_lock import host_of
 from scribe_assets.launcher.hosts import START_SECONDS, HostStartError, Starter, environment
-from scribe_assets.launcher.messages import Launch, Launched, Message, Refused, Stale, Watch
+from scribe_assets.launcher.messages import (
+    AskStatus,
+    Launch,
+    Launched,
+    Message,
+    Refused,
+    Stale,
+    Watch,
+)
 from scribe_assets.launcher.presence import Presence
 from scribe_assets.launcher.processes import tail
 from scribe_assets.launcher.shortcuts import take_shortcuts
@@ -32,6 +50,8 @@ from scribe_assets.settings import Settings
 
 TERMINATE_SECONDS = 6.0
 ATTEMPTS = 3
+STILL_STARTING_SECONDS = 20.0
+"""How often to say that a run is still starting; see `start_timeout_seconds` in dagster.yaml."""
 
 
 class GpuRunLauncher(RunLauncher, ConfigurableClass):
@@ -113,7 +133,7 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
             raise DagsterLaunchFailedError(f"run {run_id} does not say what code it runs")
         starter = self._starter(origin)
         for _ in range(ATTEMPTS):
-            answer = self._ask_host(starter, Launch(run_id))
+            answer = self._ask_host(starter, context.dagster_run)
             if isinstance(answer, Launched):
                 return
             if isinstance(answer, Refused):
@@ -123,8 +143,8 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
             f"the host of the runs ended {ATTEMPTS} times:\n{tail(starter.log)}"
         )
 
-    def _ask_host(self, starter: Starter, question: Message) -> Message | None:
-        """The answer of a host; None where it has ended just then.
+    def _ask_host(self, starter: Starter, run: DagsterRun) -> Message | None:
+        """The answer of a host that was asked to launch a run; None where it has ended just then.
 
         Raises:
             DagsterLaunchFailedError: it does not start, or does not answer.
@@ -134,7 +154,8 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         except HostStartError as error:
             raise DagsterLaunchFailedError(str(error)) from error
         try:
-            answer = ask(host, question, START_SECONDS)
+            self._wait_until_loaded(host, run)
+            answer = ask(host, Launch(run.run_id), START_SECONDS)
             send(host, Watch())
         except (EOFError, ConnectionError) as error:
             host.close()
@@ -153,6 +174,31 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
             ) from error
         self._presence.keep(starter.config.name, host, is_retired=isinstance(answer, Stale))
         return answer
+
+    def _wait_until_loaded(self, host: Connection, run: DagsterRun) -> None:
+        """Wait until a host answers, and say meanwhile that the run is still starting.
+
+        Run monitoring fails a run whose launch was announced too long ago. That is right where the
+        daemon died in the middle of a launch, and wrong while it waits here. The host does not
+        know of the run yet, so that this cannot come after its start.
+
+        Raises:
+            TimeoutError: the host does not answer.
+        """
+        send(host, AskStatus())
+        deadline = time.monotonic() + START_SECONDS
+        while not wait([host], STILL_STARTING_SECONDS):
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            self._instance.report_dagster_event(
+                DagsterEvent(
+                    DagsterEventType.RUN_STARTING.value,
+                    run.job_name,
+                    message="Waiting for the host of the runs, which loads the definitions",
+                ),
+                run.run_id,
+            )
+        receive(host)
 
     def terminate(self, run_id: str) -> bool:
         """End a run: asked first, killed after some seconds. Its device is free at once."""

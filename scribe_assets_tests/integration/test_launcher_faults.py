@@ -42,6 +42,9 @@ def test_a_host_that_loads_for_long_is_waited_for(launching: Launching, tmp_path
     assert len(runs) == 2
     for run_id in runs:
         assert launching.ends(run_id).status == DagsterRunStatus.SUCCESS
+        # Run monitoring counts from the last time at which the launch was announced.
+        waiting = [m for m in launching.messages(run_id) if "Waiting for the host" in m]
+        assert len(waiting) >= 3
     (host,) = host_statuses(launching.home)
     assert host.state == "serving"
 
