@@ -11,6 +11,7 @@ from dagster import (
     Array,
     DagsterEvent,
     DagsterEventType,
+    DagsterInstance,
     DagsterRun,
     Field,
     Noneable,
@@ -154,7 +155,7 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         except HostStartError as error:
             raise DagsterLaunchFailedError(str(error)) from error
         try:
-            self._wait_until_loaded(host, run)
+            wait_until_loaded(self._instance, host, run)
             answer = ask(host, Launch(run.run_id), START_SECONDS)
             send(host, Watch())
         except (EOFError, ConnectionError) as error:
@@ -174,31 +175,6 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
             ) from error
         self._presence.keep(starter.config.name, host, is_retired=isinstance(answer, Stale))
         return answer
-
-    def _wait_until_loaded(self, host: Connection, run: DagsterRun) -> None:
-        """Wait until a host answers, and say meanwhile that the run is still starting.
-
-        Run monitoring fails a run whose launch was announced too long ago. That is right where the
-        daemon died in the middle of a launch, and wrong while it waits here. The host does not
-        know of the run yet, so that this cannot come after its start.
-
-        Raises:
-            TimeoutError: the host does not answer.
-        """
-        send(host, AskStatus())
-        deadline = time.monotonic() + START_SECONDS
-        while not wait([host], STILL_STARTING_SECONDS):
-            if time.monotonic() > deadline:
-                raise TimeoutError
-            self._instance.report_dagster_event(
-                DagsterEvent(
-                    DagsterEventType.RUN_STARTING.value,
-                    run.job_name,
-                    message="Waiting for the host of the runs, which loads the definitions",
-                ),
-                run.run_id,
-            )
-        receive(host)
 
     def terminate(self, run_id: str) -> bool:
         """End a run: asked first, killed after some seconds. Its device is free at once."""
@@ -258,3 +234,29 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
             origin.repository_origin.executable_path or sys.executable,
             environment(home, self._config.env, self._config.vram_budget_gb),
         )
+
+
+def wait_until_loaded(instance: DagsterInstance, host: Connection, run: DagsterRun) -> None:
+    """Wait until a host answers, and say meanwhile that the run is still starting.
+
+    Run monitoring fails a run whose launch was announced too long ago. That is right where the
+    daemon died in the middle of a launch, and wrong while it waits here. The host does not
+    know of the run yet, so that this cannot come after its start.
+
+    Raises:
+        TimeoutError: the host does not answer.
+    """
+    send(host, AskStatus())
+    deadline = time.monotonic() + START_SECONDS
+    while not wait([host], STILL_STARTING_SECONDS):
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        instance.report_dagster_event(
+            DagsterEvent(
+                DagsterEventType.RUN_STARTING.value,
+                run.job_name,
+                message="Waiting for the host of the runs, which loads the definitions",
+            ),
+            run.run_id,
+        )
+    receive(host)
