@@ -218,8 +218,9 @@ def one_after_the_other(log: Path, killed: list[str]) -> None:
     assert clocks == sorted(clocks)
     holders = [pid for pid, _ in groupby(line["pid"] for line in lines)]
     assert len(holders) == len(set(holders)), f"{holders} after {killed}"
-    # Two terminals and a worker before and after each of them, at the least.
-    assert len(holders) >= 4
+    # Two terminals and a worker. On a slow machine the terminals may be through before the first
+    # worker holds the device, and a worker that is killed while it waits never holds it.
+    assert len(holders) >= 3
     for _, found in groupby(lines, key=lambda line: line["pid"]):
         events = [line["event"] for line in found]
         assert events[0] == "held"
