@@ -5,6 +5,7 @@
     diarization/    who speaks when, as SPEAKER_00, SPEAKER_01, …
     voices/         embeddings of voices, and whose voice it is
     transcription/  what is said
+    tracks/         which tracks and channels hold which speakers, and mono audio made of them
     fusion          who said what: words and turns put together
     engine/         which weights, on which device, and which models stay in memory
     timeline, words, progress, compute    what all of these share

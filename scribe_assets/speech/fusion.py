@@ -2,14 +2,17 @@
 
 import bisect
 from collections import defaultdict
+from dataclasses import replace
 
 from scribe_assets.speech.timeline import (
     SpokenSegment,
     SpokenWord,
     Timeline,
+    TimeSpan,
     Transcription,
     Turn,
     Word,
+    subtract,
 )
 from scribe_assets.speech.words import join_words
 
@@ -32,12 +35,57 @@ def fuse(transcription: Transcription, timeline: Timeline) -> list[SpokenSegment
     word goes to the one of them who says most of its sentence. Every word of the transcription is
     in exactly one segment.
 
+    Where a recording is divided into tracks, the words of a track go to its own speakers, and its
+    segments are made of its own words, so that two who speak at once do not cut each other short.
+
     Args:
         transcription: words with times, in seconds.
         timeline: turns of the same recording, in seconds.
 
     Returns:
         Segments in order of time, each of one speaker and in one language.
+    """
+    tracks = {segment.track: None for segment in transcription.segments}
+    fused = [
+        spoken
+        for track in tracks
+        for spoken in _fuse_track(
+            replace(
+                transcription,
+                segments=[part for part in transcription.segments if part.track == track],
+            ),
+            _of_track(timeline, track),
+            timeline.turns,
+        )
+    ]
+    return fused if len(tracks) < 2 else sorted(fused, key=lambda part: (part.start, part.end))
+
+
+def _of_track(timeline: Timeline, track: int | None) -> Timeline:
+    """The turns of one track. Where the exclusive timeline gives a moment to another track, the
+    speakers of this one have it here."""
+    if track is None:
+        return timeline
+    own = [turn for turn in timeline.turns if turn.track == track]
+    exclusive = [turn for turn in timeline.exclusive if turn.track == track]
+    others = _Turns(exclusive)
+    lost = [
+        replace(turn, start=span.start, end=span.end)
+        for turn in own
+        for span in subtract([turn], others.during(turn))
+    ]
+    return Timeline(own, exclusive + lost)
+
+
+def _fuse_track(
+    transcription: Transcription, timeline: Timeline, turns: list[Turn]
+) -> list[SpokenSegment]:
+    """The segments of one track.
+
+    Args:
+        transcription: of the track.
+        timeline: of the track; the speakers are its own.
+        turns: of all tracks, for what counts as overlap.
     """
     heard = sorted(
         (
@@ -47,7 +95,7 @@ def fuse(transcription: Transcription, timeline: Timeline) -> list[SpokenSegment
         ),
         key=lambda pair: (pair[0].start, pair[0].end),
     )
-    spoken = _with_speakers([word for word, _ in heard], timeline)
+    spoken = _with_speakers([word for word, _ in heard], timeline, _Turns(turns))
     languages = [language for _, language in heard]
     return [
         SpokenSegment(
@@ -62,12 +110,13 @@ def fuse(transcription: Transcription, timeline: Timeline) -> list[SpokenSegment
     ]
 
 
-def _with_speakers(words: list[Word], timeline: Timeline) -> list[SpokenWord]:
+def _with_speakers(words: list[Word], timeline: Timeline, everybody: "_Turns") -> list[SpokenWord]:
     """Give every word to a speaker; see `fuse`.
 
     Args:
         words: in order of time.
-        timeline: of the same recording.
+        timeline: of the speakers whose words they can be.
+        everybody: the turns of all speakers of the recording.
 
     Returns:
         The same words in the same order.
@@ -86,7 +135,7 @@ def _with_speakers(words: list[Word], timeline: Timeline) -> list[SpokenWord]:
         for word, speaker, who in zip(sentence, speakers, active, strict=True):
             if len(who) > 1 and main in who:
                 speaker = main
-            overlap = bool(who - {speaker})
+            overlap = any(turn.speaker != speaker for turn in everybody.during(word))
             spoken.append(
                 SpokenWord(word.start, word.end, word.word, word.probability, speaker, overlap)
             )
@@ -133,7 +182,7 @@ class _Turns:
         self.starts = [turn.start for turn in self.turns]
         self.longest = max((turn.duration for turn in turns), default=0.0)
 
-    def during(self, word: Word) -> list[Turn]:
+    def during(self, word: TimeSpan) -> list[Turn]:
         """Turns that share time with the word."""
         first = bisect.bisect_left(self.starts, word.start - self.longest)
         last = bisect.bisect_left(self.starts, word.end)

@@ -8,7 +8,7 @@ This module imports nothing of the project, so that everybody can import it.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 Unit = TypeVar("Unit", int, float)
@@ -116,11 +116,20 @@ class TimeSpan(Span[float]):
     end: float
 
 
+# The metadata is for pydantic: JSON has the field only where it says something.
+_ONLY_WHERE_SET = {"exclude_if": lambda value: value is None}
+
+
 @dataclass(frozen=True, order=True)
 class Turn(TimeSpan):
-    """One speaker speaks from start to end, in seconds from the start of the recording."""
+    """One speaker speaks from start to end, in seconds from the start of the recording.
+
+    `track` is the number, from 1, of the group of channels in which he is heard; None where a
+    recording is not divided into groups.
+    """
 
     speaker: str
+    track: int | None = field(default=None, metadata=_ONLY_WHERE_SET)
 
 
 @dataclass(frozen=True)
@@ -142,15 +151,16 @@ class Timeline:
 def in_order_of_speech(timeline: Timeline) -> Timeline:
     """Rename the speakers SPEAKER_00, SPEAKER_01, … in the order in which they first speak.
 
-    >>> in_order_of_speech(Timeline([Turn(0, 1, "b"), Turn(1, 2, "a")], [])).turns
-    [Turn(start=0, end=1, speaker='SPEAKER_00'), Turn(start=1, end=2, speaker='SPEAKER_01')]
+    >>> named = in_order_of_speech(Timeline([Turn(0, 1, "b"), Turn(1, 2, "a")], []))
+    >>> [turn.speaker for turn in named.turns]
+    ['SPEAKER_00', 'SPEAKER_01']
     """
     labels: dict[str, str] = {}
     for turn in sorted([*timeline.turns, *timeline.exclusive]):
         labels.setdefault(turn.speaker, f"SPEAKER_{len(labels):02d}")
 
     def renamed(turns: list[Turn]) -> list[Turn]:
-        return [Turn(turn.start, turn.end, labels[turn.speaker]) for turn in turns]
+        return [replace(turn, speaker=labels[turn.speaker]) for turn in turns]
 
     return Timeline(renamed(timeline.turns), renamed(timeline.exclusive))
 
@@ -179,7 +189,8 @@ class Word(TimeSpan):
 class SpokenWord(Word):
     """A word and its speaker; `overlap` where somebody else speaks at the same time.
 
-    `speaker` is None only in a recording in which diarization found no speech at all.
+    `speaker` is None only in a recording, or a track of it, in which diarization found no speech at
+    all.
     """
 
     speaker: str | None
@@ -188,11 +199,15 @@ class SpokenWord(Word):
 
 @dataclass(frozen=True)
 class TranscriptSegment(TimeSpan):
-    """Words that Whisper decoded together, and the language it took them for."""
+    """Words that Whisper decoded together, and the language it took them for.
+
+    `track` is the group of channels in which they are heard, as in `Turn`.
+    """
 
     text: str
     words: list[Word]
     language: str | None = None
+    track: int | None = field(default=None, metadata=_ONLY_WHERE_SET)
 
 
 @dataclass(frozen=True)
@@ -205,8 +220,7 @@ class SpokenSegment(TimeSpan):
     speaker: str | None
     text: str
     words: list[SpokenWord]
-    # The metadata is for pydantic: JSON has the field only where it says something.
-    language: str | None = field(default=None, metadata={"exclude_if": lambda value: value is None})
+    language: str | None = field(default=None, metadata=_ONLY_WHERE_SET)
 
 
 @dataclass(frozen=True)
