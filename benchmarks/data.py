@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from scribe_assets.local.demo import sample
-from scribe_assets.speech import media
+from scribe_assets.speech.conversion import decode
 from scribe_assets.speech.timeline import Timeline, Turn
 
 DATA = Path(os.environ.get("SCRIBE_EVAL_DATA", "../shared/data"))
@@ -38,7 +38,7 @@ class Example:
     @cached_property
     def waveform(self) -> np.ndarray:
         """(num_samples,) float32 at 16 kHz."""
-        return media.decode(self.media)
+        return decode(self.media)
 
     @property
     def turns(self) -> Timeline:

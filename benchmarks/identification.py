@@ -35,6 +35,7 @@ from scribe_assets.local.demo import VOICES, sample
 from scribe_assets.settings import Settings
 from scribe_assets.speech import media
 from scribe_assets.speech.activity import speech_regions
+from scribe_assets.speech.conversion import decode
 from scribe_assets.speech.diarization.pipelines import diarize
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.speech.media import SAMPLE_RATE
@@ -113,7 +114,7 @@ def bank(model: Any) -> list[Voiceprint]:
     """Everybody enrolled, as the pipeline does it."""
     found = []
     for folder in sorted((DATA / "identity-bank" / "default").iterdir()):
-        samples = [voice_sample(model, media.decode(f)) for f in sorted(folder.glob("voice/*"))]
+        samples = [voice_sample(model, decode(f)) for f in sorted(folder.glob("voice/*"))]
         for one in samples:
             if one.problem:
                 print(f"{folder.name}: {one.problem}", file=sys.stderr)
@@ -126,13 +127,13 @@ def voices() -> dict[str, np.ndarray]:
     """The speech of each speaker alone, without silence; `label` as the bank has it."""
     found: dict[str, np.ndarray] = {}
     for rttm in sorted((DATA / "conversations").glob("*.rttm")):
-        waveform, timeline = media.decode(rttm.with_suffix(".flac")), reference(rttm)
+        waveform, timeline = decode(rttm.with_suffix(".flac")), reference(rttm)
         for label in timeline.speakers:
             parts = media.cut(waveform, clean_spans(timeline, label))
             if parts:
                 found[f"{rttm.stem}/{label}"] = np.concatenate(parts)
     for file in sorted((DATA / "voices").glob("*.flac")):
-        waveform = media.decode(file)
+        waveform = decode(file)
         regions = [waveform[region.slice] for region in speech_regions(waveform)]
         found[f"voices/{file.stem}"] = np.concatenate(regions)
     return found
@@ -194,7 +195,7 @@ def conversations(registry: ModelRegistry, people: list[Voiceprint]) -> list[dic
     ids = {person.person_id for person in people}
     for rttm in sorted((DATA / "conversations").glob("*.rttm")):
         print(f"\r{rttm.stem} …", end="", file=sys.stderr, flush=True)
-        waveform, expected = media.decode(rttm.with_suffix(".flac")), reference(rttm)
+        waveform, expected = decode(rttm.with_suffix(".flac")), reference(rttm)
         with registry.diarizer() as pipeline:
             timeline = diarize(pipeline, waveform)
         with registry.embedder() as model:
@@ -259,7 +260,7 @@ def reidentification(count: int, home: Path) -> dict[str, Any]:
                     ).replace(f"{USER}/0.wav".encode(), f"{USER}/{number}.wav".encode())
                 storage.write(storage.processed_bucket, processed_key(ref, name), content, "")
             refs.append(ref)
-        speech = media.cut(media.decode(sample()), VOICES["Diane"])
+        speech = media.cut(decode(sample()), VOICES["Diane"])
         file = home / "diane.wav"
         soundfile.write(file, np.concatenate(speech), SAMPLE_RATE)
         check_sample(file)  # loads a model once, which is not what is measured

@@ -35,6 +35,7 @@ from benchmarks.data import RESULTS, machine
 from scribe_assets.local.demo import sample
 from scribe_assets.settings import Settings
 from scribe_assets.speech import media
+from scribe_assets.speech.conversion import decode
 from scribe_assets.speech.diarization.pipelines import diarize
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.speech.transcription.transcribe import transcribe
@@ -48,7 +49,7 @@ CHECKOUT = Path(__file__).parents[1]
 
 def clips(count: int, seconds: float) -> list[np.ndarray]:
     """Different pieces of the sample recording: (num_samples,) float32 at 16 kHz each."""
-    whole = media.decode(sample())
+    whole = decode(sample())
     length = int(seconds * media.SAMPLE_RATE)
     starts = np.linspace(0, len(whole) - length, count).astype(int)
     return [whole[start : start + length] for start in starts]

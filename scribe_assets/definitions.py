@@ -7,6 +7,7 @@ from dagster import AssetsDefinition, Definitions, define_asset_job
 
 from scribe_assets.assets.external import identity_bank, uploads
 from scribe_assets.assets.identification import Identification
+from scribe_assets.assets.media_rules import MediaRules
 from scribe_assets.assets.people.reidentification import reidentification
 from scribe_assets.assets.people.voiceprints import voiceprints
 from scribe_assets.assets.recording.converted_audio import converted_audio
@@ -71,6 +72,7 @@ def build_definitions(
         resources={
             "storage": storage,
             "models": build_models(settings),
+            "media_rules": MediaRules.from_settings(settings),
             "identification": Identification.from_settings(settings),
             "audio_io_manager": AudioIOManager(storage=storage),
             "document_io_manager": DocumentIOManager(storage=storage),

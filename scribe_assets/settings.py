@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -46,6 +47,18 @@ class Settings(BaseSettings):
     """None: the one that was measured for the default embedding model."""
     device: str = "auto"
     vram_budget_gb: float = Field(8.0, gt=0)
+    tracks: Literal["auto", "mix", "each"] = "auto"
+    """Which audio tracks and channels of an upload are transcribed where its options say nothing.
+    """
+    max_hours: float = Field(24.0, gt=0)
+    max_channels: int = Field(64, ge=1, le=64)
+    min_sample_rate: int = Field(1_000, ge=1)
+    max_sample_rate: int = Field(768_000, ge=8_000)
+    max_decoded_gb: float = Field(64.0, gt=0)
+    """Of disk, for the decoded channels of an upload while it is converted."""
+    ffmpeg_memory_gb: float = Field(4.0, ge=0.5)
+    ffmpeg_cpu_hours: float = Field(4.0, gt=0)
+    ffmpeg_stall_seconds: float = Field(120.0, ge=1)
 
     @classmethod
     def load(cls) -> "Settings":

@@ -1,6 +1,7 @@
 """Media made for tests, and the evaluation data where it is at hand."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import ffmpeg
@@ -26,6 +27,12 @@ def encode(source: Path, target: Path, **options: object) -> Path:
     stream = ffmpeg.input(str(source)).output(str(target), **options)
     stream.run(cmd=ffmpeg_binary(), quiet=True, overwrite_output=True)
     return target
+
+
+def ffmpeg_run(*arguments: object) -> None:
+    """Run the ffmpeg that the project uses."""
+    command = [ffmpeg_binary(), "-nostdin", "-v", "error", "-y", *map(str, arguments)]
+    subprocess.run(command, check=True)
 
 
 def make_video(target: Path, sound: Path | None, **options: object) -> Path:

@@ -19,7 +19,7 @@ from scribe_assets.keys import RecordingRef
 from scribe_assets.library.naming import combine, decide
 from scribe_assets.library.status import queued
 from scribe_assets.speech.engine.registry import ModelRegistry
-from scribe_assets.speech.media import MediaInfo
+from scribe_assets.speech.media_info import MediaInfo
 from scribe_assets.speech.timeline import Turn
 from scribe_assets.speech.voices.voice import Voice
 from scribe_assets.storage import bank

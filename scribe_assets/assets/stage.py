@@ -11,6 +11,8 @@ from scribe_assets.artifacts.documents import Source
 from scribe_assets.failures import permanent_failures
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library.status import started
+from scribe_assets.speech.progress import Progress as ProgressOf
+from scribe_assets.speech.progress import part_of
 from scribe_assets.storage.recordings import find_upload, read_status, to_source, write_status
 from scribe_assets.storage.s3 import S3Storage
 
@@ -52,6 +54,10 @@ class Stage:
         if duration > 0:
             facts["real_time_factor"] = round(self.progress.seconds / duration, 4)
         return facts
+
+    def parts(self, count: int) -> list[ProgressOf]:
+        """The progress of the stage, in so many parts of the same length."""
+        return [part_of(self.progress, n / count, (n + 1) / count) for n in range(count)]
 
     def report(self, source: Source, job_id: str | None, *, is_current: bool = False) -> None:
         """Write into status.json that this stage is running, where the rules allow it.

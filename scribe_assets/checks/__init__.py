@@ -5,6 +5,7 @@ checked wherever it is read (`artifacts/`), and the check of voice samples, whic
 `voiceprints` reports itself, because only it knows what became of each sample.
 """
 
+from scribe_assets.checks.recording.converted_audio import durations_agree, nothing_is_damaged
 from scribe_assets.checks.recording.fused_result import names_are_unique, no_word_is_lost
 
-CHECKS = [no_word_is_lost, names_are_unique]
+CHECKS = [nothing_is_damaged, durations_agree, no_word_is_lost, names_are_unique]

@@ -134,6 +134,7 @@ def combine(
             ),
             Timeline(diarization.turns, diarization.exclusive),
         ),
+        warnings=recording.damage,
     )
 
 

@@ -22,6 +22,7 @@ from scribe_assets.errors import DocumentError, MediaError, MissingObjectError, 
 from scribe_assets.keys import RecordingRef
 from scribe_assets.speech import media
 from scribe_assets.speech.activity import speech_regions
+from scribe_assets.speech.conversion import decode
 from scribe_assets.speech.timeline import Timeline, clean_spans, longest
 from scribe_assets.speech.voices.samples import MAX_SPEECH_SECONDS, MIN_SPEECH_SECONDS
 from scribe_assets.storage import bank
@@ -127,7 +128,7 @@ def check_sample(file: Path) -> None:
         UsageError: it is not audio or video, or has too little speech.
     """
     try:
-        regions = speech_regions(media.decode(file))
+        regions = speech_regions(decode(file))
     except MediaError as error:
         raise UsageError(f"{file}: {error}") from error
     seconds = sum(region.duration for region in regions) / media.SAMPLE_RATE

@@ -16,6 +16,7 @@ document, and stamps the time.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from typing import Any
 
 from scribe_assets.artifacts.documents import Source, Status
 from scribe_assets.keys import RecordingRef
@@ -43,11 +44,13 @@ class RunEnd:
         run_id: the run.
         ending: how it ended.
         error: the sentence for a person; only where it failed for good.
+        warnings: sentences about what was lost; only where it succeeded.
     """
 
     run_id: str
     ending: Ending
     error: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def queued(source: Source, job_id: str | None) -> Status:
@@ -132,10 +135,10 @@ def ended(status: Status, run_id: str, etag: str | None, end: RunEnd) -> Status 
     # written down late. Then a result is proof; a run that made none may be of another kind.
     if status.state == "queued" and end.ending in (Ending.RETRIED, Ending.NO_RESULT):
         return None
-    changed: dict[str, str | None] = {"step": None, "error": None, "run_id": end.run_id}
+    changed: dict[str, Any] = {"step": None, "error": None, "run_id": end.run_id}
     match end.ending:
         case Ending.SUCCEEDED:
-            changed["state"] = "succeeded"
+            changed |= {"state": "succeeded", "warnings": [*end.warnings]}
         case Ending.RETRIED:
             changed |= {"state": "queued", "run_id": None}
         case Ending.NO_RESULT:

@@ -10,7 +10,7 @@ import numpy as np
 
 from scribe_assets.artifacts.documents import EnrolledPerson, EnrolledSample, Voiceprints, rounded
 from scribe_assets.errors import MediaError, MissingObjectError
-from scribe_assets.speech import media
+from scribe_assets.speech.conversion import decode
 from scribe_assets.speech.voices.samples import voice_sample
 from scribe_assets.speech.voices.voice import VoiceSample
 from scribe_assets.storage.bank import (
@@ -117,7 +117,7 @@ def _fetch_sample(storage: S3Storage, sample: S3Object) -> tuple[np.ndarray, str
     with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
         file = Path(folder) / "sample"
         downloaded = storage.download(sample.bucket, sample.key, file)
-        return media.decode(file), downloaded.etag
+        return decode(file), downloaded.etag
 
 
 def _enrolled(

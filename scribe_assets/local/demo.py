@@ -5,6 +5,7 @@ from pathlib import Path
 
 from scribe_assets.library import people
 from scribe_assets.speech import media
+from scribe_assets.speech.conversion import decode
 from scribe_assets.speech.engine.weights import package_folder
 from scribe_assets.speech.timeline import Span
 from scribe_assets.storage.s3 import S3Object, S3Storage
@@ -30,7 +31,7 @@ def enrol(storage: S3Storage, user: str = USER) -> None:
     """Put both voices into the identity bank."""
     import soundfile
 
-    waveform = media.decode(sample())
+    waveform = decode(sample())
     for name, turns in VOICES.items():
         with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
             files = []

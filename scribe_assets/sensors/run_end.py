@@ -43,8 +43,10 @@ def end_of(
     if not run.is_finished:
         return RunEnd(run.run_id, Ending.RETRIED)
     if run.status == DagsterRunStatus.SUCCESS:
-        found = has_result(storage, status)
-        return RunEnd(run.run_id, Ending.SUCCEEDED if found else Ending.NO_RESULT)
+        result = result_of(storage, status)
+        if result is None:
+            return RunEnd(run.run_id, Ending.NO_RESULT)
+        return RunEnd(run.run_id, Ending.SUCCEEDED, warnings=tuple(result.warnings))
     if run.status == DagsterRunStatus.CANCELED:
         return RunEnd(run.run_id, Ending.CANCELLED)
     will_retry = will_be_retried(instance, run, now)
@@ -116,10 +118,10 @@ def sentence(error: SerializableErrorInfo) -> str:
     return text if separator and error.cls_name and name.endswith(error.cls_name) else error.message
 
 
-def has_result(storage: S3Storage, status: Status) -> bool:
-    """Whether there is a result of this version of the upload."""
+def result_of(storage: S3Storage, status: Status) -> Result | None:
+    """The result of this version of the upload; None where there is none."""
     try:
         result = read_document(storage, RecordingRef(status.user_id, status.recording_id), Result)
     except (MissingObjectError, DocumentError):
-        return False
-    return is_same_version(result.source, status.source)
+        return None
+    return result if is_same_version(result.source, status.source) else None

@@ -147,6 +147,23 @@ class Timeline:
         """All labels, in order."""
         return sorted({turn.speaker for turn in self.turns})
 
+    def of_tracks(self, count: int) -> "list[Timeline]":
+        """The timeline of each track; itself for a recording that is not divided into tracks.
+
+        >>> one = Timeline([Turn(0, 2, "a", 1), Turn(1, 3, "b", 2)], [])
+        >>> [track.speakers for track in one.of_tracks(2)], one.of_tracks(1) == [one]
+        ([['a'], ['b']], True)
+        """
+        if count == 1:
+            return [self]
+        return [
+            Timeline(
+                [turn for turn in self.turns if turn.track == number],
+                [turn for turn in self.exclusive if turn.track == number],
+            )
+            for number in range(1, count + 1)
+        ]
+
 
 def in_order_of_speech(timeline: Timeline) -> Timeline:
     """Rename the speakers SPEAKER_00, SPEAKER_01, … in the order in which they first speak.

@@ -20,7 +20,7 @@ from scribe_assets.artifacts.documents import Document, Recording
 from scribe_assets.errors import MissingObjectError
 from scribe_assets.failures import permanent_failures
 from scribe_assets.keys import RecordingRef
-from scribe_assets.storage.layout import AUDIO, processed_key
+from scribe_assets.storage.layout import processed_key
 from scribe_assets.storage.recordings import ConvertedAudio, read_document, write_document
 from scribe_assets.storage.s3 import S3Storage
 
@@ -50,24 +50,29 @@ class AudioIOManager(ConfigurableIOManager):
 
     def handle_output(self, context: OutputContext, obj: ConvertedAudio) -> None:
         """Write the audio, then the facts about it."""
-        if obj.file is None:
-            raise ValueError("converted audio has no file to keep")
+        if obj.folder is None:
+            raise ValueError("converted audio has no files to keep")
         ref = RecordingRef.from_partition_key(context.partition_key)
         bucket = self.storage.processed_bucket
+        uris = []
         with permanent_failures():
-            uri = self.storage.upload(obj.file, bucket, processed_key(ref, AUDIO), "audio/flac")
+            for name in obj.files:
+                key = processed_key(ref, name)
+                uris.append(self.storage.upload(obj.folder / name, bucket, key, "audio/flac"))
             write_document(self.storage, ref, obj.recording)
-        context.add_output_metadata({"uri": MetadataValue.url(uri)})
+        context.add_output_metadata({"uri": MetadataValue.url(uris[0])})
 
     def load_input(self, context: InputContext) -> ConvertedAudio:
         """Read the facts. The audio is fetched when a stage opens it."""
 
         def read(ref: RecordingRef) -> ConvertedAudio:
             recording = read_document(self.storage, ref, Recording)
-            key = processed_key(ref, AUDIO)
             bucket = self.storage.processed_bucket
             return ConvertedAudio(
-                recording, fetch=lambda target: self.storage.download(bucket, key, target)
+                recording,
+                fetch=lambda name, target: self.storage.download(
+                    bucket, processed_key(ref, name), target
+                ),
             )
 
         return load(context, read)

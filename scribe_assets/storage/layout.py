@@ -6,6 +6,7 @@ from scribe_assets.keys import DEFAULT_USER, RecordingRef, user_of
 
 SIDECAR_SUFFIX = ".scribe.json"
 AUDIO = "audio.flac"
+"""What people listen to. Where tracks are transcribed each for itself, they lie beside it."""
 
 MAX_WRITTEN_BYTES = 1 << 20
 """Of a file that people write: the options of an upload, a profile. Most have some 100 bytes."""

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,25 +36,39 @@ D = TypeVar("D", bound=Document)
 class ConvertedAudio:
     """The facts about a recording, and its sound as 16 kHz mono FLAC.
 
-    The sound is a local `file` in the stage that made it, and comes by `fetch` in all others.
+    The files of the sound lie in a local `folder` in the stage that made them; all others get each
+    by its name, with `fetch`.
     """
 
     recording: Recording
-    fetch: Callable[[Path], Any] | None = None
-    file: Path | None = None
+    fetch: Callable[[str, Path], Any] | None = None
+    folder: Path | None = None
+
+    @property
+    def files(self) -> list[str]:
+        """Names of the files of the sound: what people listen to, and the tracks of which it was
+        mixed, where they are transcribed each for itself."""
+        return [AUDIO, *(name for name in self._track_files if name != AUDIO)]
+
+    @property
+    def _track_files(self) -> list[str]:
+        tracks = self.recording.tracks
+        return [taken.audio for taken in tracks.taken] if tracks else [AUDIO]
 
     @contextmanager
-    def open(self) -> Iterator[media.AudioFile]:
-        """The sound, read piece by piece as it is needed: (num_samples,) float32 at 16 kHz."""
-        with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
-            file = self.file
-            if file is None:
+    def open_tracks(self) -> Iterator[list[media.AudioFile]]:
+        """The sound of each track that is transcribed by itself, one for most recordings, read
+        piece by piece as it is needed: (num_samples,) float32 at 16 kHz."""
+        with ExitStack() as stack:
+            temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="scribe-"))
+            folder = self.folder or Path(temporary)
+            for name in self._track_files if self.folder is None else ():
                 if self.fetch is None:
-                    raise ValueError("audio without a file needs a way to fetch it")
-                file = Path(folder) / AUDIO
-                self.fetch(file)
-            with media.AudioFile(file) as opened:
-                yield opened
+                    raise ValueError("audio without a folder needs a way to fetch it")
+                self.fetch(name, folder / name)
+            yield [
+                stack.enter_context(media.AudioFile(folder / name)) for name in self._track_files
+            ]
 
 
 def is_of(upload: S3Object, source: Source) -> bool:

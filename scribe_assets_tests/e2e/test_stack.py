@@ -24,6 +24,7 @@ from scribe_assets.local.processes import executable
 from scribe_assets.local.stack import graphql
 from scribe_assets.settings import Settings
 from scribe_assets.speech import media
+from scribe_assets.speech.conversion import decode
 from scribe_assets.storage.recordings import read_document, read_status
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets_tests.media import make_video, silence
@@ -222,7 +223,7 @@ def test_a_run_that_is_terminated_in_the_ui_frees_the_device(
     up: Running, sample_recording: Path, tmp_path: Path
 ) -> None:
     long = tmp_path / "long.wav"
-    speech = media.decode(sample_recording)
+    speech = decode(sample_recording)
     soundfile.write(long, np.tile(speech, 40), media.SAMPLE_RATE)  # 20 minutes
     put(up, "dora/long.wav", long)
     deadline = time.monotonic() + LIMIT_SECONDS

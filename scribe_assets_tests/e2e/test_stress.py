@@ -35,6 +35,7 @@ from scribe_assets.local.s3_server import start_s3_server
 from scribe_assets.partitions import recordings
 from scribe_assets.settings import Settings
 from scribe_assets.speech import media
+from scribe_assets.speech.conversion import decode
 from scribe_assets.storage.recordings import read_document, read_status
 from scribe_assets.storage.s3 import S3Storage
 
@@ -111,7 +112,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 def upload(site: Site, sample: Path, numbers: range) -> list[RecordingRef]:
     """Upload clips of one second."""
-    speech = media.decode(sample)[media.SAMPLE_RATE * 7 :]
+    speech = decode(sample)[media.SAMPLE_RATE * 7 :]
     refs = []
     for number in numbers:
         start = number * 2000

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scribe_assets.local.demo import VOICES, sample
-from scribe_assets.speech import media
+from scribe_assets.speech.conversion import convert, decode
 from scribe_assets.speech.diarization.embedding import EmbeddedStretch, StretchEmbedder
 from scribe_assets.speech.diarization.pipelines import default_diarizer, diarize, one_pass
 from scribe_assets.speech.diarization.stretches import Grid
@@ -32,7 +32,7 @@ def diarizer() -> TurnDiarization:
 
 @pytest.fixture(scope="module")
 def waveform() -> np.ndarray:
-    return media.decode(sample())
+    return decode(sample())
 
 
 def error_rate(reference: list[Turn], found: list[Turn]) -> float:
@@ -68,7 +68,7 @@ def test_read_from_a_file_it_is_the_same(
 ) -> None:
     monkeypatch.setenv("PYANNOTE_METRICS_ENABLED", "0")
     file = tmp_path / "audio.flac"
-    media.convert(sample(), file)
+    convert(sample(), file)
     with AudioFile(file) as opened:
         assert diarize(diarizer, opened) == diarize(diarizer, waveform)
 

@@ -26,6 +26,7 @@ from scribe_assets.local.demo import VOICES
 from scribe_assets.local.demo import enrol as enrol_both
 from scribe_assets.settings import Settings
 from scribe_assets.speech import media
+from scribe_assets.speech.conversion import decode
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.storage import bank
 from scribe_assets.storage.layout import processed_key, voiceprints_key
@@ -80,7 +81,7 @@ def put(
 
 def speech_of(name: str, sample_recording: Path) -> np.ndarray:
     """(num_samples,) float32 at 16 kHz of a speaker of the sample."""
-    return np.concatenate(media.cut(media.decode(sample_recording), VOICES[name]))
+    return np.concatenate(media.cut(decode(sample_recording), VOICES[name]))
 
 
 def add(scribe: Scribe, person: str, file: Path, user: str = USER) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from scribe_assets.errors import PermanentError
 from scribe_assets.speech import media
+from scribe_assets.speech.conversion import decode
 from scribe_assets.speech.engine import loading
 from scribe_assets.speech.engine.devices import resolve_device
 from scribe_assets.speech.engine.registry import WORKING_BYTES, ModelRegistry
@@ -177,7 +178,7 @@ def test_voices_are_told_apart(registry: ModelRegistry) -> None:
     from scribe_assets.local.demo import VOICES, sample
     from scribe_assets.speech.voices.embedding import embed
 
-    waveform = media.decode(sample())
+    waveform = decode(sample())
     with registry.embedder() as model:
         (anne_1, anne_2), (ben_1, ben_2) = (
             [embed(model, media.cut(waveform, [turn])) for turn in turns]

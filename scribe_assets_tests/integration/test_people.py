@@ -18,6 +18,7 @@ from scribe_assets.library.people import (
     list_people,
 )
 from scribe_assets.speech import media
+from scribe_assets.speech.conversion import decode
 from scribe_assets.speech.timeline import Turn
 from scribe_assets.storage import bank
 from scribe_assets.storage.layout import AUDIO, processed_key, voiceprints_key
@@ -101,7 +102,7 @@ def test_a_speaker_is_enrolled_by_what_nobody_speaks_over(
     key = uri.removeprefix(f"s3://{storage.identity_bucket}/")
     assert key == f"{USER}/anne/voice/{call.recording_id}-S0.flac"
     storage.download(storage.identity_bucket, key, tmp_path / "sample.flac")
-    waveform = media.decode(sample_recording)
+    waveform = decode(sample_recording)
     rate = media.SAMPLE_RATE
     expected = np.concatenate([waveform[: 5 * rate], waveform[8 * rate : 20 * rate]])
     cut, _ = soundfile.read(tmp_path / "sample.flac")

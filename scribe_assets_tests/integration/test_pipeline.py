@@ -116,7 +116,12 @@ def test_metadata_tells_what_was_done(scribe: Scribe, sample_recording: Path) ->
     assert facts["transcript"]["language"].value == "en"
     assert "whisper base" in str(facts["transcript"]["model"].value)
     checks = run.get_asset_check_evaluations()
-    assert {check.check_name for check in checks} == {"no_word_is_lost", "names_are_unique"}
+    assert {check.check_name for check in checks} == {
+        "nothing_is_damaged",
+        "durations_agree",
+        "no_word_is_lost",
+        "names_are_unique",
+    }
     assert all(check.passed for check in checks)
 
 

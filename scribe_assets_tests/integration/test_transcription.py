@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from scribe_assets.speech import media
+from scribe_assets.speech.conversion import decode
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.speech.media import SAMPLE_RATE
 from scribe_assets.speech.transcription.decoding import BLOCK_SECONDS
@@ -40,7 +40,7 @@ def test_a_window_is_encoded_once_for_its_language_and_its_text(
         return encode(features)
 
     monkeypatch.setattr(whisper, "encode", watched)
-    said = transcribe(whisper, media.decode(sample_recording))
+    said = transcribe(whisper, decode(sample_recording))
     assert said.language == "en"
     assert len(seen) == len(set(seen)) > 0
     assert whisper.encode is watched, "nothing is left behind in the model"
@@ -50,7 +50,7 @@ def test_many_blocks_give_the_words_of_each(
     whisper: "WhisperModel", sample_recording: Path
 ) -> None:
     """Times count from the start of the recording, whichever block a word stands in."""
-    speech = media.decode(sample_recording)
+    speech = decode(sample_recording)
     pause = np.zeros(int(BLOCK_SECONDS) * SAMPLE_RATE, np.float32)
     once = transcribe(whisper, speech, language="en")
     twice = transcribe(whisper, np.concatenate([speech, pause, speech]), language="en")
@@ -74,8 +74,8 @@ def test_many_blocks_give_the_words_of_each(
 
 def test_each_part_is_transcribed_in_its_language(whisper: "WhisperModel") -> None:
     data = shared_data()
-    english = media.decode(data / "conversations" / "interview-2spk.flac")[: 60 * SAMPLE_RATE]
-    french = media.decode(next(iter(sorted((data / "french").glob("*.mp3")))))
+    english = decode(data / "conversations" / "interview-2spk.flac")[: 60 * SAMPLE_RATE]
+    french = decode(next(iter(sorted((data / "french").glob("*.mp3")))))
     said = transcribe(whisper, np.concatenate([english, np.zeros(SAMPLE_RATE, "f4"), french]))
     border = len(english) / SAMPLE_RATE
     before = {segment.language for segment in said.segments if segment.end < border}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scribe_assets.speech import media
+from scribe_assets.speech.conversion import decode
 from scribe_assets.speech.diarization.pipelines import diarize
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.speech.transcription.transcribe import transcribe
@@ -78,7 +78,7 @@ def test_the_peak_stays_under_the_budget(
     import torch
 
     registry = ModelRegistry(cache=tmp_path, device="cuda:0", budget_gb=budget)
-    waveform = media.decode(sample_recording)
+    waveform = decode(sample_recording)
     for _ in range(2):
         with registry.diarizer() as pipeline:
             timeline = diarize(pipeline, waveform)

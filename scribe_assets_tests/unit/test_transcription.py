@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scribe_assets.speech import activity, media
+from scribe_assets.speech import activity
 from scribe_assets.speech.activity import SpeechBlock, speech_blocks, speech_regions
 from scribe_assets.speech.compute import in_parallel
+from scribe_assets.speech.conversion import decode
 from scribe_assets.speech.media import SAMPLE_RATE
 from scribe_assets.speech.timeline import Span
 from scribe_assets.speech.transcription.decoding import with_margins
@@ -137,7 +138,7 @@ def test_pieces_of_a_word_are_put_together(
 
 
 def test_speech_is_cut_at_silences(monkeypatch: pytest.MonkeyPatch, sample_recording: Path) -> None:
-    speech = media.decode(sample_recording)
+    speech = decode(sample_recording)
     pause = np.zeros(3 * SAMPLE_RATE, np.float32)
     waveform = np.concatenate([speech, pause, speech, pause, speech])
     whole = list(speech_blocks(waveform, 40))
@@ -164,7 +165,7 @@ def test_speech_across_the_border_of_what_is_read_is_not_cut(
 ) -> None:
     """Also where it is the only speech of what is read at once."""
     monkeypatch.setattr(activity, "READ_SECONDS", 20.0)
-    speech = media.decode(sample_recording)[int(10.7 * SAMPLE_RATE) : int(14.2 * SAMPLE_RATE)]
+    speech = decode(sample_recording)[int(10.7 * SAMPLE_RATE) : int(14.2 * SAMPLE_RATE)]
     before, after = (np.zeros(length * SAMPLE_RATE, np.float32) for length in (18, 25))
     (block,) = speech_blocks(np.concatenate([before, speech, after]), 10)
     (region,) = block.regions
@@ -177,7 +178,7 @@ def test_speech_longer_than_what_is_read_at_once_is_cut(
 ) -> None:
     """It cannot be read as a whole; and reading comes to an end."""
     monkeypatch.setattr(activity, "READ_SECONDS", 2.0)
-    speech = media.decode(sample_recording)[int(10.7 * SAMPLE_RATE) : int(14.2 * SAMPLE_RATE)]
+    speech = decode(sample_recording)[int(10.7 * SAMPLE_RATE) : int(14.2 * SAMPLE_RATE)]
     blocks = list(speech_blocks(speech, 10))
     assert sum(region.duration for block in blocks for region in block.regions) > 0.8 * len(speech)
 
@@ -194,7 +195,7 @@ def test_blocks_take_silence_around_them_and_no_speech_of_others() -> None:
 
 
 def test_a_voice_without_pause_is_cut_all_the_same(sample_recording: Path) -> None:
-    speech = media.decode(sample_recording)
+    speech = decode(sample_recording)
     regions = [speech[region.slice] for region in speech_regions(speech)]
     waveform = np.concatenate(regions * 3)
     blocks = list(speech_blocks(waveform, 10))

@@ -21,7 +21,13 @@ from scribe_assets.artifacts.documents.people import (
     SpeakerIdentities,
     Voiceprints,
 )
-from scribe_assets.artifacts.documents.recording import Options, Recording, Source
+from scribe_assets.artifacts.documents.recording import (
+    Options,
+    Recording,
+    Source,
+    TakenTrack,
+    TracksTaken,
+)
 from scribe_assets.artifacts.documents.result import Models, Result, Speaker
 from scribe_assets.artifacts.documents.status import State, Status
 from scribe_assets.artifacts.documents.transcript import Transcript
@@ -44,6 +50,8 @@ __all__ = [
     "SpeakerIdentities",
     "State",
     "Status",
+    "TakenTrack",
+    "TracksTaken",
     "Transcript",
     "Voiceprints",
     "as_array",

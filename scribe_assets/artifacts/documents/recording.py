@@ -7,7 +7,8 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from scribe_assets.artifacts.documents.base import Document
 from scribe_assets.artifacts.documents.languages import language_code
-from scribe_assets.speech.media_info import MediaInfo
+from scribe_assets.speech.media_info import FileTimeline, MediaInfo
+from scribe_assets.speech.tracks.channels import Wish
 
 
 def _language(value: Any) -> Any:
@@ -21,6 +22,30 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _tracks(value: Any) -> Any:
+    """`2`, `"2"` and `"1,3"` as well as a list; words in any case."""
+    if isinstance(value, bool):
+        raise ValueError(TRACKS_HELP)
+    if isinstance(value, int):
+        return [value]
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word in ("auto", "mix", "each"):
+            return word
+        if not word:
+            return None
+        numbers = [part.strip() for part in word.split(",")]
+        if not all(number.isdecimal() for number in numbers):
+            raise ValueError(TRACKS_HELP)
+        return [int(number) for number in numbers]
+    if isinstance(value, list) and any(isinstance(one, bool) for one in value):
+        raise ValueError(TRACKS_HELP)
+    return value
+
+
+TRACKS_HELP = "give auto, mix, each, or the numbers of audio tracks or channels, such as [1, 2]"
+TracksOption = Annotated[Wish | None, BeforeValidator(_tracks)]
+
 NumSpeakers = Annotated[int, Field(ge=1), BeforeValidator(_number)]
 
 
@@ -33,6 +58,8 @@ class Options(Document):
     min_speakers: NumSpeakers | None = None
     max_speakers: NumSpeakers | None = None
     hotwords: str | None = None
+    tracks: TracksOption = None
+    """Which audio tracks or channels are transcribed; None: as the installation is set."""
 
     @field_validator("hotwords", mode="before")
     @classmethod
@@ -63,8 +90,31 @@ class Source(Document):
     last_modified: datetime
 
 
+class TakenTrack(Document):
+    """What is transcribed as one: channels of a track, by number, and the file of their sound."""
+
+    track: int
+    channels: list[int]
+    audio: str
+
+
+class TracksTaken(Document):
+    """Which audio tracks and channels of an upload were taken, and why; `left_out` tells of the
+    others."""
+
+    mode: Literal["single", "mix", "each"]
+    reason: str
+    taken: list[TakenTrack]
+    left_out: list[str]
+
+
 class Recording(Document):
-    """recording.json: the upload, what is in it, and the options of its client."""
+    """recording.json: the upload, what is in it, and the options of its client.
+
+    `duration` is that of the converted audio, and `media.duration` what the file says. `timeline`
+    tells where the two may differ, `damage` what was lost. Recordings of earlier versions of Scribe
+    have none of the three.
+    """
 
     file_name = "recording.json"
     schema_version: Literal[1] = 1
@@ -75,3 +125,6 @@ class Recording(Document):
     duration: float
     options: Options
     warnings: str
+    timeline: FileTimeline = FileTimeline()
+    tracks: TracksTaken | None = None
+    damage: list[str] = Field(default_factory=list)

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from scribe_assets.artifacts.documents.base import Document
 from scribe_assets.artifacts.documents.recording import Source
 from scribe_assets.speech.timeline import SpokenSegment
@@ -26,7 +28,7 @@ class Speaker(Document):
 
 
 class Result(Document):
-    """result.json: who said what when."""
+    """result.json: who said what when. `warnings` says what of the upload could not be used."""
 
     file_name = "result.json"
     schema_version: Literal[1] = 1
@@ -40,6 +42,7 @@ class Result(Document):
     models: Models
     speakers: list[Speaker]
     segments: list[SpokenSegment]
+    warnings: list[str] = Field(default_factory=list)
 
     def display_name(self, label: str | None) -> str:
         """A speaker's name for people: the name where known, else the label."""

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from scribe_assets.artifacts.documents.base import Document
 from scribe_assets.artifacts.documents.recording import Source
 
@@ -10,7 +12,8 @@ State = Literal["queued", "running", "succeeded", "failed"]
 
 
 class Status(Document):
-    """status.json: how far a recording is. `error` is a sentence for a person."""
+    """status.json: how far a recording is. `error` is a sentence for a person; so is each of
+    `warnings`, what was lost of a recording of which there is a result."""
 
     file_name = "status.json"
     schema_version: Literal[1] = 1
@@ -22,4 +25,5 @@ class Status(Document):
     run_id: str | None = None
     step: str | None = None
     error: str | None = None
+    warnings: list[str] = Field(default_factory=list)
     updated_at: datetime

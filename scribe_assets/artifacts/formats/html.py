@@ -18,6 +18,7 @@ h2 { font-size: 1rem; margin: 1.4rem 0 0; color: hsl(var(--hue) 60% 45%); }
 p { margin: .2rem 0; }
 button { all: unset; cursor: pointer; opacity: .6; font-variant-numeric: tabular-nums; }
 button:hover, button:focus-visible { text-decoration: underline; opacity: 1; }
+aside { border: 1px solid; padding: .2rem 1rem; margin: 1rem 0; }
 .overlap { text-decoration: underline dotted; }
 """
 
@@ -41,6 +42,9 @@ def render(result: Result) -> str:
         f"<style>{STYLE}</style>\n<h1>{title}</h1>\n"
         '<audio controls preload="none" src="audio.flac"></audio>\n'
     ]
+    if result.warnings:
+        told = "".join(f"<p>{escape(warning)}</p>\n" for warning in result.warnings)
+        parts.append(f"<aside>\n{told}</aside>\n")
     speaker: str | None = ""
     for segment in result.segments:
         if segment.speaker != speaker:

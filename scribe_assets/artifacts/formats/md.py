@@ -10,6 +10,7 @@ from scribe_assets.artifacts.formats.plain import clock, facts
 def render(result: Result) -> str:
     """A heading, the facts, and a paragraph for each change of speaker."""
     lines = [f"# {escape(result.source.key)}", "", escape(facts(result)), ""]
+    lines += [f"> {escape(warning)}" for warning in result.warnings]
     speaker: str | None = ""
     for segment in result.segments:
         if segment.speaker != speaker:

@@ -4,13 +4,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from dagster import AssetExecutionContext, Output, asset
+from dagster import AssetExecutionContext, MetadataValue, Output, ResourceParam, asset
 
-from scribe_assets.artifacts.documents import Recording
+from scribe_assets.artifacts.documents import Options, Recording, TakenTrack, TracksTaken
+from scribe_assets.artifacts.formats.md import escape
+from scribe_assets.assets.media_rules import MediaRules
 from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
+from scribe_assets.keys import RecordingRef
 from scribe_assets.partitions import recordings
-from scribe_assets.speech import media
+from scribe_assets.speech.conversion import Conversion, convert
 from scribe_assets.storage.layout import AUDIO
 from scribe_assets.storage.recordings import (
     ConvertedAudio,
@@ -18,7 +21,7 @@ from scribe_assets.storage.recordings import (
     read_options,
     to_source,
 )
-from scribe_assets.storage.s3 import S3Storage
+from scribe_assets.storage.s3 import S3Object, S3Storage
 from scribe_assets.tags import CONVERSION_PRIORITY, PRIORITY_TAG
 
 
@@ -32,7 +35,7 @@ from scribe_assets.tags import CONVERSION_PRIORITY, PRIORITY_TAG
     kinds={"ffmpeg", "s3"},
 )
 def converted_audio(
-    context: AssetExecutionContext, storage: S3Storage
+    context: AssetExecutionContext, storage: S3Storage, media_rules: ResourceParam[MediaRules]
 ) -> Iterator[Output[ConvertedAudio]]:
     """The upload's sound as 16 kHz mono FLAC, with the facts about the upload."""
     with (
@@ -44,30 +47,63 @@ def converted_audio(
         original = Path(folder) / "upload"
         upload = storage.download(found.bucket, found.key, original)
         running.report(to_source(upload), options.job_id, is_current=True)
-        found_media = media.probe(original)
-        flac = Path(folder) / AUDIO
-        conversion = media.convert(original, flac, running.progress)
-        if conversion.warnings:
-            context.log.warning(f"ffmpeg says of {upload.uri}: {conversion.warnings}")
-        recording = Recording(
-            recording_id=running.ref.recording_id,
-            user_id=running.ref.user_id,
-            source=to_source(upload),
-            media=found_media,
-            duration=round(conversion.duration, 3),
-            options=options,
-            warnings=conversion.warnings,
+        conversion = convert(
+            original,
+            Path(folder) / AUDIO,
+            options.tracks or media_rules.tracks,
+            media_rules.limits,
+            running.progress,
         )
+        original.unlink()
+        recording = describe(running.ref, upload, options, conversion)
+        for loss in recording.damage:
+            context.log.warning(f"{upload.uri}: {loss}")
         yield Output(
-            ConvertedAudio(recording, file=flac),
+            ConvertedAudio(recording, folder=Path(folder)),
             metadata={
                 "duration": recording.duration,
                 "upload": upload.uri,
-                "container": found_media.container,
-                "codec": found_media.audio_codec,
-                "channels": found_media.channels,
-                "sample_rate": found_media.sample_rate,
+                "container": recording.media.container,
+                "codec": recording.media.audio_codec,
+                "channels": recording.media.channels,
+                "sample_rate": recording.media.sample_rate,
+                "starts_at": recording.timeline.start,
+                "gaps": len(recording.timeline.gaps),
+                "tracks": conversion.choice.reason,
+                "damage": MetadataValue.md(escape("\n".join(recording.damage)) or "none"),
                 "ffmpeg_warnings": conversion.warnings or "none",
                 **running.speed(recording.duration),
             },
         )
+
+
+def describe(
+    ref: RecordingRef, upload: S3Object, options: Options, conversion: Conversion
+) -> Recording:
+    """The facts about an upload and its conversion."""
+    files = [file.name for file in conversion.tracks] or [AUDIO]
+    taken = [
+        TakenTrack(
+            track=group.channels[0].track,
+            channels=[channel.channel for channel in group.channels],
+            audio=file,
+        )
+        for group, file in zip(conversion.choice.groups, files, strict=True)
+    ]
+    return Recording(
+        recording_id=ref.recording_id,
+        user_id=ref.user_id,
+        source=to_source(upload),
+        media=conversion.media,
+        duration=conversion.duration,
+        options=options,
+        warnings=conversion.warnings,
+        timeline=conversion.timeline,
+        tracks=TracksTaken(
+            mode=conversion.choice.mode,
+            reason=conversion.choice.reason,
+            taken=taken,
+            left_out=list(conversion.choice.left_out),
+        ),
+        damage=list(conversion.damage),
+    )

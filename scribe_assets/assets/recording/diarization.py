@@ -2,12 +2,13 @@
 
 from dagster import AssetExecutionContext, MetadataValue, Output, ResourceParam, asset
 
-from scribe_assets.artifacts.documents import Diarization
+from scribe_assets.artifacts.documents import Diarization, Options
 from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.partitions import recordings
 from scribe_assets.speech.diarization.pipelines import diarize
 from scribe_assets.speech.engine.registry import ModelRegistry
+from scribe_assets.speech.tracks.merging import merge_timelines
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.tags import DIARIZATION_PRIORITY, ON_DEVICE, PRIORITY_TAG
@@ -30,14 +31,13 @@ def diarization(
     """Turns of every speaker with overlap, and the exclusive timeline."""
     recording = converted_audio.recording
     with stage(context, storage, recording.source, recording.options.job_id) as running:
-        with converted_audio.open() as waveform, models.diarizer() as pipeline:
-            timeline = diarize(
-                pipeline,
-                waveform,
-                num_speakers=recording.options.num_speakers,
-                min_speakers=recording.options.min_speakers,
-                max_speakers=recording.options.max_speakers,
-                progress=running.progress,
+        with converted_audio.open_tracks() as tracks, models.diarizer() as pipeline:
+            counts = speaker_counts(recording.options, len(tracks))
+            timeline = merge_timelines(
+                [
+                    diarize(pipeline, track, *counts, progress=progress)
+                    for track, progress in zip(tracks, running.parts(len(tracks)), strict=True)
+                ]
             )
         document = Diarization(
             recording_id=recording.recording_id,
@@ -61,3 +61,16 @@ def diarization(
                 **running.speed(recording.duration),
             },
         )
+
+
+def speaker_counts(options: Options, tracks: int) -> tuple[int | None, int | None, int | None]:
+    """How many speakers a track has, at least and at most, by what the options say of all.
+
+    In each track somebody speaks, or it would not have been taken; so with several tracks only the
+    largest number is known of each.
+    """
+    exact, low, high = options.num_speakers, options.min_speakers, options.max_speakers
+    if tracks == 1:
+        return exact, low, high
+    most = exact or high
+    return None, None, max(1, most - tracks + 1) if most else None

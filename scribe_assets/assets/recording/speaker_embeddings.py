@@ -33,8 +33,13 @@ def speaker_embeddings(
     recording = converted_audio.recording
     with stage(context, storage, recording.source, recording.options.job_id) as running:
         timeline = Timeline(diarization.turns, diarization.exclusive)
-        with converted_audio.open() as waveform, models.embedder() as model:
-            voices = embed_speakers(model, waveform, timeline)
+        with converted_audio.open_tracks() as tracks, models.embedder() as model:
+            voices = [
+                voice
+                for track, own in zip(tracks, timeline.of_tracks(len(tracks)), strict=True)
+                for voice in embed_speakers(model, track, own)
+            ]
+        voices.sort(key=lambda voice: voice.label)
         return Output(
             SpeakerEmbeddings.of(recording.recording_id, models.names["embedding"], voices),
             metadata={

@@ -8,6 +8,7 @@ from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.partitions import recordings
 from scribe_assets.speech.engine.registry import ModelRegistry
+from scribe_assets.speech.tracks.merging import merge_transcriptions
 from scribe_assets.speech.transcription.transcribe import transcribe
 from scribe_assets.speech.words import join_texts
 from scribe_assets.storage.recordings import ConvertedAudio
@@ -34,13 +35,18 @@ def transcript(
     """Language, segments, and words with times and probabilities."""
     recording = converted_audio.recording
     with stage(context, storage, recording.source, recording.options.job_id) as running:
-        with converted_audio.open() as waveform, models.transcriber() as model:
-            said = transcribe(
-                model,
-                waveform,
-                language=recording.options.language,
-                hotwords=recording.options.hotwords,
-                progress=running.progress,
+        with converted_audio.open_tracks() as tracks, models.transcriber() as model:
+            said = merge_transcriptions(
+                [
+                    transcribe(
+                        model,
+                        track,
+                        language=recording.options.language,
+                        hotwords=recording.options.hotwords,
+                        progress=progress,
+                    )
+                    for track, progress in zip(tracks, running.parts(len(tracks)), strict=True)
+                ]
             )
         text = join_texts((segment.text, segment.language) for segment in said.segments)
         return Output(

@@ -1,0 +1,31 @@
+"""Media files: what is in them, and their sound as samples on their own timeline.
+
+limits     what one file may take of this machine
+formats    which containers are opened at all
+parts      joined files, and headers that are wrong about their length
+probing    container, tracks, and where the timeline begins
+ffmpeg     the process that decodes, and its bounds
+clock      where samples belong on the timeline
+decoding   every channel of every audio track as 16 kHz samples
+audio      converted audio, as everybody reads it
+"""
+
+from scribe_assets.speech.media.audio import (
+    SAMPLE_RATE,
+    AudioFile,
+    Waveform,
+    cut,
+    flac_duration,
+    load,
+)
+from scribe_assets.speech.media.ffmpeg import ffmpeg_binary
+
+__all__ = [
+    "SAMPLE_RATE",
+    "AudioFile",
+    "Waveform",
+    "cut",
+    "ffmpeg_binary",
+    "flac_duration",
+    "load",
+]

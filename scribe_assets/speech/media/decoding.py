@@ -1,0 +1,319 @@
+"""Every audio track of a file as 16 kHz samples on the file's own timeline, in one pass of ffmpeg.
+
+ffmpeg decodes and resamples, and hands over the samples with the time stamps of the file, in its
+NUT container. Here they are put where the time stamps say (see `clock`). ffmpeg's own way of doing
+that, `aresample=async`, believes every jump, and makes 110 s of two joined files of 22 s.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from scribe_assets.errors import MediaError
+from scribe_assets.speech.media.audio import BYTES_A_SAMPLE, SAMPLE_RATE, PcmChannel
+from scribe_assets.speech.media.clock import Beginnings, Clock
+from scribe_assets.speech.media.ffmpeg import BoundedFfmpeg
+from scribe_assets.speech.media.formats import input_options
+from scribe_assets.speech.media.limits import MediaLimits
+from scribe_assets.speech.media.parts import Part, find_parts
+from scribe_assets.speech.media.probing import Opened, open_part, refuse_empty
+from scribe_assets.speech.media_info import FileTimeline, MediaInfo, TrackInfo
+from scribe_assets.speech.progress import Progress
+from scribe_assets.speech.timeline import TimeSpan
+
+if TYPE_CHECKING:
+    import av
+
+FRAME = 1024
+"""Samples that ffmpeg hands over at once, 64 ms: of them, the first has the time stamp. A frame of
+most codecs is smaller, and each costs time here."""
+
+JUMPED = 10**12
+COUNT_JUMPS = (
+    f"st(1\\, ld(1) + lt(PTS\\, ld(0) - {SAMPLE_RATE // 2}))\\; "
+    f"st(0\\, PTS)\\; PTS + ld(1) * {JUMPED}"
+)
+"""For each jump backwards, so much is added to the time stamps that follow: ffmpeg hands over none
+that is before another one, and would set them all to the one before."""
+
+UNDECODABLE = ("Error submitting packet", "Decoding error")
+"""What ffmpeg says of a frame that it leaves out. A tag behind the sound makes it say so too."""
+
+NEGLIGIBLE_LOSS = 1.0
+"""Seconds of sound less than the file promises that are not told: containers round."""
+
+
+@dataclass
+class DecodedTrack:
+    """A track as interleaved 16-bit samples at 16 kHz in a file, from the file's beginning on."""
+
+    info: TrackInfo
+    path: Path
+    channels: int = 0
+    clock: Clock | None = None
+    promised: float = 0.0
+
+    def channel(self, number: int) -> PcmChannel:
+        """A channel, counted from 0."""
+        return PcmChannel(self.path, self.channels, number)
+
+    @property
+    def seconds(self) -> float:
+        """Where its sound ends."""
+        return self.clock.position / SAMPLE_RATE if self.clock else 0.0
+
+
+@dataclass
+class Decoded:
+    """What is in a file.
+
+    Attributes:
+        info: of its first part.
+        tracks: those that can be decoded, of the same length; silence at their ends.
+        damage: what was lost or is strange, a sentence each.
+        complaints: of ffmpeg.
+    """
+
+    info: MediaInfo
+    tracks: list[DecodedTrack]
+    damage: list[str] = field(default_factory=list)
+    complaints: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Where the last sound ends."""
+        return max((track.seconds for track in self.tracks), default=0.0)
+
+    def timeline(self) -> FileTimeline:
+        """Where the sound lies, of all tracks together: a gap is one in every track that has sound
+        on both sides of it."""
+        clocks = [t.clock for t in self.tracks if t.clock and t.clock.start is not None]
+        if not clocks:
+            return FileTimeline()
+        main = min(clocks, key=lambda clock: len(clock.gaps))
+        rate = SAMPLE_RATE
+        return FileTimeline(
+            start=round(min(clock.start or 0 for clock in clocks) / rate, 3),
+            gaps=tuple(
+                TimeSpan(round(gap.start / rate, 3), round(gap.end / rate, 3)) for gap in main.gaps
+            ),
+            parts=tuple(round(part / rate, 3) for part in main.parts),
+            audio_end=round(self.seconds, 3),
+        )
+
+
+def decode_tracks(
+    source: Path, folder: Path, limits: MediaLimits, progress: Progress | None = None
+) -> Decoded:
+    """Decode all audio tracks of a file.
+
+    Args:
+        source: any media file.
+        folder: where the samples are written; they take 115 MB an hour and channel.
+        limits: what it may take.
+        progress: called with the done fraction.
+
+    Raises:
+        MediaError: it is not media, is beyond the limits, or there is not one sample in it.
+    """
+    refuse_empty(source)
+    parts = find_parts(source)
+    first = open_part(source, parts[0], limits)
+    decoded = Decoded(
+        first.info,
+        [
+            DecodedTrack(track, folder / f"track-{track.number}.pcm")
+            for track in first.info.tracks
+            if track.number in first.streams
+        ],
+    )
+    decoder = _Decoder(source, limits, decoded, progress)
+    with ExitStack() as stack:
+        decoder.files = [stack.enter_context(track.path.open("wb")) for track in decoded.tracks]
+        decoder.decode(first, parts[0])
+        for part in parts[1:]:
+            decoder.go_on(part)
+        decoder.even_out()
+    if decoded.seconds == 0:
+        raise MediaError(_why_nothing(decoded))
+    decoder.tell_of_loss()
+    return decoded
+
+
+def _why_nothing(decoded: Decoded) -> str:
+    said = [line for line in decoded.complaints.splitlines() if not line.startswith("(")]
+    if said:
+        return (
+            f"ffmpeg cannot decode the audio of the file ({said[-1]}); check that it plays, and "
+            "upload it again"
+        )
+    return "the audio track holds not one sample; the file is damaged or cut short"
+
+
+@dataclass
+class _Decoder:
+    """Writes the tracks of the parts of a file, one part behind the other."""
+
+    source: Path
+    limits: MediaLimits
+    decoded: Decoded
+    progress: Progress | None
+    files: list[IO[bytes]] = field(default_factory=list)
+    written: int = 0
+
+    def go_on(self, part: Part) -> None:
+        """Decode another part behind those before. One that is damaged is told of."""
+        self.even_out()
+        begins = self.decoded.seconds
+        try:
+            opened = open_part(self.source, part, self.limits)
+        except MediaError as error:
+            self.decoded.damage.append(
+                f"a part that begins at {begins:.1f} s was left out: {error}"
+            )
+            return
+        self.decode(opened, part)
+
+    def even_out(self) -> None:
+        """Let all tracks end where the longest one ends."""
+        end = max((t.clock.position for t in self.decoded.tracks if t.clock), default=0)
+        for track, file in zip(self.decoded.tracks, self.files, strict=True):
+            channels = max(track.channels, 1)
+            track.channels = channels
+            file.flush()
+            os.truncate(file.fileno(), end * channels * BYTES_A_SAMPLE)
+            file.seek(0, os.SEEK_END)
+            if track.clock:
+                track.clock.position = end
+
+    def decode(self, opened: Opened, part: Part) -> None:
+        """Decode a part.
+
+        Raises:
+            MediaError: it goes beyond a limit, or ffmpeg had to be stopped.
+        """
+        if part.note:
+            self.decoded.damage.append(part.note)
+        tracks = [track for track in self.decoded.tracks if track.info.number in opened.streams]
+        base = max((t.clock.position for t in self.decoded.tracks if t.clock), default=0)
+        shift = None if opened.origin is None else base - round(opened.origin * SAMPLE_RATE)
+        beginnings = Beginnings(opened.continuous, [] if shift is None else [shift])
+        for track in tracks:
+            track.promised += opened.promised.get(track.info.number) or 0.0
+            if track.clock:
+                track.clock = track.clock.continued(beginnings)
+            else:
+                track.clock = Clock(beginnings, SAMPLE_RATE, base)
+        ffmpeg = BoundedFfmpeg(self._arguments(opened, part, tracks), str(self.source), self.limits)
+        try:
+            for track, samples, stamp in _frames(ffmpeg, tracks):
+                self._write(track, samples, stamp)
+        except BaseException:
+            ffmpeg.stop("the conversion was given up")
+            raise
+        finally:
+            code = ffmpeg.wait()
+            self.decoded.complaints = "\n".join(
+                filter(None, [self.decoded.complaints, str(ffmpeg.complaints)])
+            )
+        if ffmpeg.stopped or code < 0:
+            raise MediaError(
+                f"the conversion was stopped: {ffmpeg.stopped or f'ffmpeg ended by signal {-code}'}"
+                "; the file is damaged, or asks for more than one file may take"
+            )
+
+    def _arguments(self, opened: Opened, part: Part, tracks: list[DecodedTrack]) -> list[str]:
+        options = input_options()
+        if part.ignore_length:
+            options["ignore_length"] = "1"
+        inputs = [text for name, value in options.items() for text in (f"-{name}", value)]
+        outputs = []
+        for number, track in enumerate(tracks):
+            outputs += ["-map", f"0:{opened.streams[track.info.number]}"]
+            if track.channels:  # a part after the first has as many
+                outputs += [f"-ac:a:{number}", str(track.channels)]
+        url = part.url(self.source, self.source.stat().st_size)
+        resample = f"aresample={SAMPLE_RATE},asetnsamples=n={FRAME}:p=0,asetpts={COUNT_JUMPS}"
+        return [
+            *("-nostdin", "-hide_banner", "-nostats", "-v", "error", "-copyts"),
+            *(*inputs, "-i", url, *outputs),
+            *("-filter:a", resample, "-c:a", "pcm_s16le", "-f", "nut", "pipe:1"),
+        ]
+
+    def _write(self, track: DecodedTrack, samples: bytes, stamp: int) -> None:
+        """Put samples where they belong."""
+        assert track.clock  # noqa: S101
+        frame = track.channels * BYTES_A_SAMPLE
+        placement = track.clock.place(stamp, len(samples) // frame)
+        seconds = track.clock.position / SAMPLE_RATE
+        if seconds > self.limits.hours * 3600:
+            raise MediaError(
+                f"the file has more than {self.limits.hours:g} hours of sound, or time stamps as "
+                "if it had; cut it, or set SCRIBE_MAX_HOURS"
+            )
+        self.written += len(samples)
+        if self.written > self.limits.decoded_gb * 1e9:
+            raise MediaError(
+                f"the decoded sound takes more than {self.limits.decoded_gb:g} GB of disk; cut the "
+                "file, or set SCRIBE_MAX_DECODED_GB"
+            )
+        file = self.files[self.decoded.tracks.index(track)]
+        if placement.silence:  # a hole in the file is read as zeros, and takes no room
+            file.seek(placement.silence * frame, os.SEEK_CUR)
+        file.write(samples[placement.dropped * frame :] if placement.dropped else samples)
+        whole = self.decoded.info.duration
+        if self.progress and whole:
+            self.progress(min(1.0, seconds / whole))
+
+    def tell_of_loss(self) -> None:
+        """Say where less could be decoded than a track promises, or not all between its ends."""
+        gaps = sum(gap.duration for gap in self.decoded.timeline().gaps)
+        if gaps and any(words in self.decoded.complaints for words in UNDECODABLE):
+            self.decoded.damage.append(f"{gaps:.1f} s could not be decoded; they are silent")
+        for track in self.decoded.tracks:
+            if track.clock is None or len(self.decoded.damage) > 20:
+                continue
+            heard = track.clock.heard / SAMPLE_RATE
+            if track.promised - heard > max(NEGLIGIBLE_LOSS, 0.01 * track.promised):
+                which = f"track {track.info.number}" if len(self.decoded.tracks) > 1 else "the file"
+                self.decoded.damage.append(
+                    f"{which} promises {track.promised:.1f} s of sound, "
+                    f"{heard:.1f} s could be decoded"
+                )
+
+
+def _frames(
+    ffmpeg: BoundedFfmpeg, tracks: list[DecodedTrack]
+) -> Iterator[tuple[DecodedTrack, bytes, int]]:
+    """What comes from ffmpeg: the track, interleaved 16-bit samples, and their time stamp."""
+    with _pipe(ffmpeg) as container:
+        if container is None:
+            return
+        for track, stream in zip(tracks, container.streams.audio, strict=True):
+            track.channels = stream.codec_context.channels
+        for packet in container.demux():
+            ffmpeg.alive()
+            if packet.pts is None or packet.time_base is None or not packet.size:
+                continue
+            stamp = round(packet.pts * packet.time_base * SAMPLE_RATE)
+            # Time stamps may begin below 0, so the remainder is taken around it.
+            stamp = (stamp + JUMPED // 2) % JUMPED - JUMPED // 2
+            yield tracks[packet.stream.index], bytes(packet), stamp
+
+
+@contextmanager
+def _pipe(ffmpeg: BoundedFfmpeg) -> "Iterator[av.container.InputContainer | None]":
+    """The samples of ffmpeg, as a container; None where it had none."""
+    import av
+    from av.error import FFmpegError
+
+    try:
+        container = av.open(f"pipe:{ffmpeg.output.fileno()}", format="nut")
+    except FFmpegError:
+        yield None
+        return
+    with container:
+        yield container
