@@ -2,6 +2,7 @@
 
     channels   plain data: a channel, a group of channels that is one mono track, a choice
     levels     what is measured of all channels: levels, voice activity, cross power
+    dominance  which channel is louder than which other one, and how often
     choice     which channels are taken, together or each for itself, and why
     weights    how the channels of a group are added without losing speech
     mixing     a group as a FLAC file
