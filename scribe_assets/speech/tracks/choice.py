@@ -7,12 +7,11 @@ two microphones in one room. How much is much was measured: docs/decisions/0013.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from scribe_assets.errors import UsageError
-from scribe_assets.speech.media import SAMPLE_RATE, Waveform
+from scribe_assets.speech.media import Waveform
 from scribe_assets.speech.progress import Progress
 from scribe_assets.speech.tracks.channels import (
     Channel,
@@ -24,38 +23,9 @@ from scribe_assets.speech.tracks.channels import (
     name,
     separate_units,
 )
-from scribe_assets.speech.tracks.levels import FRAME, SILENCE, Measured, measure, smoothed
+from scribe_assets.speech.tracks.dominance import Dominance, Thresholds
+from scribe_assets.speech.tracks.levels import Measured, measure
 from scribe_assets.speech.tracks.weights import weights
-
-FRAMES_A_SECOND = SAMPLE_RATE / FRAME
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """When channels count as one sound, or as different speakers.
-
-    Args:
-        average: frames over which levels are averaged, so that a syllable that reaches one
-            microphone sooner than the other makes no difference of level.
-        above_noise: decibels above a channel's own noise from which its speech counts.
-        softest: decibels below a channel's loud speech to which its speech counts.
-        evidence: seconds of dominance that are needed on each side, and seconds of speech that no
-            other channel explains, for a channel to be taken for itself.
-        same: decibels by which the difference of two channels may vary where they are one sound
-            but for noise.
-        apart: decibels by which it varies at the least between different speakers' microphones. Two
-            microphones of one room reach 12, a lavalier on each speaker 20 and more.
-        together: share of a track's speech that falls into speech of a track in another language,
-            if it is the same film in that language.
-    """
-
-    average: int = 9
-    above_noise: float = 8.0
-    softest: float = 25.0
-    evidence: float = 1.0
-    same: float = 6.0
-    apart: float = 16.0
-    together: float = 0.6
 
 
 def choose(
@@ -99,6 +69,7 @@ class _Content:
         self.channels = channels
         self.measured = measured
         self.thresholds = thresholds
+        self.dominance = Dominance(measured, thresholds)
         self.left_out: list[str] = []
         self.left = [index for index in range(len(channels)) if measured.speech[index].any()]
 
@@ -193,7 +164,7 @@ class _Content:
         spoken = {self.channels[i].track: self.channels[i] for i in reversed(self.left)}
         in_order = [spoken[track] for track in sorted(spoken)]
         main = next((c for c in in_order if c.default), in_order[0])
-        own: np.ndarray = self._speech_of(main.track)
+        own = self._speech_of(main.track)
         for other in in_order:
             if not main.language or not other.language or other.language == main.language:
                 continue
@@ -210,42 +181,43 @@ class _Content:
             )
 
     def _speech_of(self, track: int) -> np.ndarray:
+        """(num_frames,) bool: where somebody speaks in a track."""
         rows = [i for i, channel in enumerate(self.channels) if channel.track == track]
-        spoken: np.ndarray = self.measured.speech[rows].any(axis=0)
-        return spoken
+        return np.logical_or.reduce(self.measured.speech[rows])
 
     def _leave_out_explained(self) -> None:
         """Channels that hold only what others hold better: bleed, and a mix of other tracks."""
         clusters = self._same(self.left, self.thresholds.same)
-        for members in sorted(clusters, key=self._loudness):
-            others = [c for c in clusters if c is not members and c[0] in self.left]
-            if not others:
-                continue
-            dominance = _dominance(self._levels_of([members, *others]), self.thresholds)
-            if dominance.own_seconds(0) < dominance.needed(0):
-                self.left = [i for i in self.left if i not in members]
-                better = sorted(index for cluster in others for index in cluster)
-                self._tell(members, f"only what {self.name(better)} holds as well")
+        for members in sorted(clusters, key=lambda c: self.dominance.loudness(c[0])):
+            self._leave_out_if_explained(members, others=[i for i in self.left if i not in members])
+        # Beside channels of different speakers, a microphone that nobody sits at hears all of them
+        # about as well as they hear each other.
+        groups = self._same(self.left, self.thresholds.apart)
+        crowded = [index for members in groups if len(members) > 1 for index in members]
+        if len(groups) > 1:
+            for index in sorted(crowded, key=self.dominance.loudness):
+                twins = next(cluster for cluster in clusters if index in cluster)
+                others = [other for other in self.left if other not in twins]
+                self._leave_out_if_explained([index], others, self.thresholds.apart / 2)
 
-    def _loudness(self, members: list[int]) -> float:
-        return float(self.measured.levels[members][self.measured.speech[members]].mean())
-
-    def _levels_of(self, groups: list[list[int]]) -> "_Levels":
-        """Each group as if it were one channel: the first of it, which is like the others."""
-        firsts = [members[0] for members in groups]
-        return _levels(self.measured, firsts, self.thresholds)
+    def _leave_out_if_explained(
+        self, members: list[int], others: list[int], margin: float = 0.0
+    ) -> None:
+        if others and self.dominance.explained(members[0], others, margin):
+            self.left = [index for index in self.left if index not in members]
+            self._tell(members, f"only what {self.name(others)} holds as well")
 
     def _same(self, members: list[int], limit: float) -> list[list[int]]:
         """Clusters within which any two channels differ by a level that varies by less."""
-        gaps = _dominance(_levels(self.measured, members, self.thresholds), self.thresholds).gaps
+        gaps = self.dominance.gaps
         clusters: list[list[int]] = []
-        for place in range(len(members)):
-            fits = [c for c in clusters if all(gaps[place, other] < limit for other in c)]
+        for index in members:
+            fits = [c for c in clusters if gaps[index, c].max() < limit]
             if fits:
-                min(fits, key=lambda c: max(gaps[place, other] for other in c)).append(place)
+                min(fits, key=lambda c: float(gaps[index, c].max())).append(index)
             else:
-                clusters.append([place])
-        return [[members[place] for place in cluster] for cluster in clusters]
+                clusters.append([index])
+        return clusters
 
     def _one_track_of_the_same(self, groups: list[list[int]]) -> list[list[int]]:
         """Of one sound in several tracks of several channels, such as a film's stereo and 5.1, the
@@ -281,73 +253,3 @@ class _Content:
         if gone:
             taken = [index for index in members if index in factors]
             self._tell(gone, f"{self.name(taken)} alone is clearer than mixed with it")
-
-
-@dataclass(frozen=True)
-class _Levels:
-    """Levels of some channels, averaged over time, and where their own speech counts."""
-
-    levels: np.ndarray
-    active: np.ndarray
-
-
-def _levels(measured: Measured, members: list[int], thresholds: Thresholds) -> _Levels:
-    levels = smoothed(measured.levels[members], thresholds.average)
-    active = measured.speech[members].copy()
-    for row, (level, speaks) in enumerate(zip(levels, active, strict=True)):
-        silence = level[~speaks]
-        noise = float(np.median(silence)) if len(silence) else SILENCE
-        loud = float(np.percentile(level[speaks], 90)) if speaks.any() else 0.0
-        least = max(min(noise + thresholds.above_noise, loud), loud - thresholds.softest)
-        active[row] &= level >= least
-    return _Levels(levels, active)
-
-
-@dataclass(frozen=True)
-class _Dominance:
-    """How much louder each channel gets than each other one while there is speech in it."""
-
-    levels: _Levels
-    most: np.ndarray
-    thresholds: Thresholds
-
-    @property
-    def gaps(self) -> np.ndarray:
-        """(num_channels, num_channels): decibels by which the difference of two channels varies."""
-        gaps: np.ndarray = self.most + self.most.T
-        return gaps
-
-    def needed(self, row: int) -> float:
-        """Seconds of own speech that a channel needs: less if it has not much more than that."""
-        spoken = self.levels.active[row].sum() / FRAMES_A_SECOND
-        return min(self.thresholds.evidence, 0.3 * float(spoken))
-
-    def own_seconds(self, row: int) -> float:
-        """Seconds of speech of a channel that no other one explains: of that one, the other has
-        more than at half way between its least and its most."""
-        own = self.levels.active[row].copy()
-        for other in range(len(self.most)):
-            if other != row:
-                difference = self.levels.levels[other] - self.levels.levels[row]
-                half_way = (self.most[other, row] - self.most[row, other]) / 2
-                own = np.logical_and(own, difference < half_way)
-        return float(own.sum()) / FRAMES_A_SECOND
-
-
-def _dominance(levels: _Levels, thresholds: Thresholds) -> _Dominance:
-    """For each pair of channels the difference of level that is reached for some time."""
-    count = len(levels.levels)
-    most = np.zeros((count, count), np.float32)
-    for row in range(count):
-        active = levels.active[row]
-        frames = int(active.sum())
-        enough = max(1, min(round(thresholds.evidence * FRAMES_A_SECOND), round(0.3 * frames)))
-        if not frames:
-            most[row] = -np.inf
-            continue
-        own = levels.levels[row][active]
-        for other in range(count):
-            if other != row:
-                difference = own - levels.levels[other][active]
-                most[row, other] = np.partition(difference, frames - enough)[frames - enough]
-    return _Dominance(levels, most, thresholds)

@@ -20,6 +20,10 @@ BLOCK_FRAMES = 1200
 """So many frames of every channel are in memory at once: a minute."""
 
 
+ECHO_FRAMES = 6
+"""So long before and after speech, 0.3 s, is no pause: breath, and the echo of a room."""
+
+
 BANDS = (200, 400, 700, 1100, 1700, 2500, 4000, 7000)
 """Borders in Hz of the bands in which cross power is measured; speech is in all of them."""
 
@@ -41,7 +45,7 @@ class Measured:
         speech: (num_channels, num_frames) bool, where voice activity finds speech.
         loud: (num_bands, num_channels, num_channels), the sum of the real part of the cross power
             over frames in which there is speech in any channel.
-        quiet: the same over all other frames, as long as those of `loud` on average.
+        quiet: the same over pauses, which are less long, times what they lack.
     """
 
     levels: np.ndarray
@@ -57,12 +61,15 @@ def measure(sounds: Sequence[Waveform], progress: Progress | None = None) -> Mea
         sounds: each (num_samples,) float32 at 16 kHz; a shorter one is silent in the end.
         progress: called with the done fraction.
     """
+    from scipy.ndimage import binary_dilation
+
     length = max(len(sound) for sound in sounds)
     frames = -(-length // FRAME)
     levels = np.full((len(sounds), frames), SILENCE, np.float32)
     speech = np.zeros((len(sounds), frames), bool)
     loud = np.zeros((len(BANDS) - 1, len(sounds), len(sounds)))
     quiet = np.zeros_like(loud)
+    pause = 0
     for first in range(0, frames, BLOCK_FRAMES):
         last = min(first + BLOCK_FRAMES, frames)
         block = np.stack([_read(sound, first * FRAME, last * FRAME) for sound in sounds])
@@ -70,12 +77,14 @@ def measure(sounds: Sequence[Waveform], progress: Progress | None = None) -> Mea
         spectra = _spectra(block)
         levels[:, first:last] = _levels(spectra)
         anybody = speech[:, first:last].any(axis=0)
+        nobody = ~binary_dilation(anybody, iterations=ECHO_FRAMES)
         loud += _cross_power(spectra[:, anybody])
-        quiet += _cross_power(spectra[:, ~anybody])
+        quiet += _cross_power(spectra[:, nobody])
+        pause += int(nobody.sum())
         if progress:
             progress(last / frames)
     spoken = int(speech.any(axis=0).sum())
-    return Measured(levels, speech, loud, quiet * (spoken / max(1, frames - spoken)))
+    return Measured(levels, speech, loud, quiet * (spoken / max(1, pause)))
 
 
 def smoothed(levels: np.ndarray, frames: int) -> np.ndarray:
