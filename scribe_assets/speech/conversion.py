@@ -1,18 +1,20 @@
 """Any media file as 16 kHz mono audio: what people listen to, and what each track is made of."""
 
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from scribe_assets.speech.media import load
+from scribe_assets.speech.media import AudioFile, load
 from scribe_assets.speech.media.audio import PcmChannel
 from scribe_assets.speech.media.decoding import Decoded, DecodedTrack, decode_tracks
 from scribe_assets.speech.media.limits import DEFAULT_LIMITS, MediaLimits
 from scribe_assets.speech.media_info import FileTimeline, MediaInfo
 from scribe_assets.speech.progress import Progress, part_of
-from scribe_assets.speech.tracks.channels import Channel, Choice, Wish
+from scribe_assets.speech.tracks.bleed import Gated, find_bleed
+from scribe_assets.speech.tracks.channels import Channel, Choice, Group, Part, Wish
 from scribe_assets.speech.tracks.choice import choose
 from scribe_assets.speech.tracks.mixing import mix, mix_all
 
@@ -69,20 +71,33 @@ def convert(
         UsageError: a number in `tracks` that the file does not have.
     """
     with tempfile.TemporaryDirectory(prefix="scribe-", dir=target.parent) as folder:
-        decoded = decode_tracks(source, Path(folder), limits, part_of(progress, 0.0, DECODED))
+        plain = Path(folder) / target.name
+        decoded = decode_tracks(
+            source,
+            Path(folder),
+            limits,
+            part_of(progress, 0.0, DECODED),
+            plain if tracks in ("auto", "mix") else None,
+        )
         sounds = _sounds(decoded)
-        choice = choose(sounds, tracks, part_of(progress, DECODED, 0.9))
+        whole = decoded.plain is not None and decoded.plain.is_one_sound()
+        choice = (
+            one_sound([*sounds])
+            if whole
+            else choose(sounds, tracks, part_of(progress, DECODED, 0.9))
+        )
         parts = tuple(
             target.with_name(f"{target.stem}-{number}{target.suffix}")
             for number, _ in enumerate(choice.groups, start=1)
         )
         if len(parts) == 1:
             parts = ()
+        if whole:
+            plain.replace(target)
+        elif not parts:
             mix(choice.groups[0], sounds, target)
         else:
-            for group, part in zip(choice.groups, parts, strict=True):
-                mix(group, sounds, part)
-            mix_all([load(part) for part in parts], target)
+            _write_each(choice, sounds, Path(folder), parts, target)
     part_of(progress, 0.0, 1.0)(1.0)
     first = choice.groups[0].channels[0].track
     return Conversion(
@@ -94,6 +109,34 @@ def convert(
         damage=tuple(decoded.damage),
         warnings=decoded.complaints,
     )
+
+
+def _write_each(
+    choice: Choice,
+    sounds: dict[Channel, PcmChannel],
+    folder: Path,
+    parts: tuple[Path, ...],
+    target: Path,
+) -> None:
+    """Write each group of channels without what it only overhears of the others, and the mix of
+    all as they are."""
+    whole = [folder / part.name for part in parts]
+    for group, file in zip(choice.groups, whole, strict=True):
+        mix(group, sounds, file)
+    with ExitStack() as stack:
+        groups = [stack.enter_context(AudioFile(file)) for file in whole]
+        mix_all(groups, target)
+        for file, part, silenced in zip(whole, parts, find_bleed(groups), strict=True):
+            with Gated(file, silenced) as gated:
+                mix_all([gated], part)
+
+
+def one_sound(channels: list[Channel]) -> Choice:
+    """The choice for a recording that sounds alike in all channels, or has one."""
+    parts = tuple(Part(channel, 1 / len(channels)) for channel in channels)
+    if len(channels) == 1:
+        return Choice("single", (Group(parts),), "the recording has one channel")
+    return Choice("mix", (Group(parts),), "all channels hold the same sound")
 
 
 def decode(source: Path) -> np.ndarray:

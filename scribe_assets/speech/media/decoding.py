@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from scribe_assets.speech.media.ffmpeg import BoundedFfmpeg
 from scribe_assets.speech.media.formats import input_options
 from scribe_assets.speech.media.limits import MediaLimits
 from scribe_assets.speech.media.parts import Part, find_parts
+from scribe_assets.speech.media.plain_mix import PlainMix
 from scribe_assets.speech.media.probing import Opened, open_part, refuse_empty
 from scribe_assets.speech.media_info import FileTimeline, MediaInfo, TrackInfo
 from scribe_assets.speech.progress import Progress
@@ -73,12 +75,14 @@ class Decoded:
     Attributes:
         info: of its first part.
         tracks: those that can be decoded, of the same length; silence at their ends.
+        plain: the mean of all channels, where there is one track.
         damage: what was lost or is strange, a sentence each.
         complaints: of ffmpeg.
     """
 
     info: MediaInfo
     tracks: list[DecodedTrack]
+    plain: PlainMix | None = None
     damage: list[str] = field(default_factory=list)
     complaints: str = ""
 
@@ -106,7 +110,11 @@ class Decoded:
 
 
 def decode_tracks(
-    source: Path, folder: Path, limits: MediaLimits, progress: Progress | None = None
+    source: Path,
+    folder: Path,
+    limits: MediaLimits,
+    progress: Progress | None = None,
+    plain: Path | None = None,
 ) -> Decoded:
     """Decode all audio tracks of a file.
 
@@ -115,6 +123,7 @@ def decode_tracks(
         folder: where the samples are written; they take 115 MB an hour and channel.
         limits: what it may take.
         progress: called with the done fraction.
+        plain: where the mean of all channels of the only track is written, see `PlainMix`.
 
     Raises:
         MediaError: it is not media, is beyond the limits, or there is not one sample in it.
@@ -130,9 +139,10 @@ def decode_tracks(
             if track.number in first.streams
         ],
     )
-    decoder = _Decoder(source, limits, decoded, progress)
+    decoder = _Decoder(source, limits, decoded, progress, plain)
     with ExitStack() as stack:
         decoder.files = [stack.enter_context(track.path.open("wb")) for track in decoded.tracks]
+        stack.callback(decoder.end_plain)
         decoder.decode(first, parts[0])
         for part in parts[1:]:
             decoder.go_on(part)
@@ -161,8 +171,14 @@ class _Decoder:
     limits: MediaLimits
     decoded: Decoded
     progress: Progress | None
+    plain: Path | None = None
     files: list[IO[bytes]] = field(default_factory=list)
     written: int = 0
+
+    def end_plain(self) -> None:
+        """Write all of the plain mix."""
+        if self.decoded.plain:
+            self.decoded.plain.finish()
 
     def go_on(self, part: Part) -> None:
         """Decode another part behind those before. One that is damaged is told of."""
@@ -261,9 +277,18 @@ class _Decoder:
                 "file, or set SCRIBE_MAX_DECODED_GB"
             )
         file = self.files[self.decoded.tracks.index(track)]
+        if self.plain and self.decoded.plain is None and len(self.decoded.tracks) == 1:
+            self.decoded.plain = PlainMix(self.plain, track.channels)
+        plain = self.decoded.plain
         if placement.silence:  # a hole in the file is read as zeros, and takes no room
             file.seek(placement.silence * frame, os.SEEK_CUR)
-        file.write(samples[placement.dropped * frame :] if placement.dropped else samples)
+            if plain:
+                plain.silence(placement.silence)
+        if placement.dropped:
+            samples = samples[placement.dropped * frame :]
+        file.write(samples)
+        if plain:
+            plain.append(samples)
         whole = self.decoded.info.duration
         if self.progress and whole:
             self.progress(min(1.0, seconds / whole))
@@ -292,16 +317,19 @@ def _frames(
     with _pipe(ffmpeg) as container:
         if container is None:
             return
+        units = []
         for track, stream in zip(tracks, container.streams.audio, strict=True):
             track.channels = stream.codec_context.channels
+            units.append(float((stream.time_base or Fraction(1, SAMPLE_RATE)) * SAMPLE_RATE))
         for packet in container.demux():
             ffmpeg.alive()
-            if packet.pts is None or packet.time_base is None or not packet.size:
+            index, stamp = packet.stream_index, packet.pts
+            if stamp is None or not packet.size:
                 continue
-            stamp = round(packet.pts * packet.time_base * SAMPLE_RATE)
+            stamp = round(stamp * units[index])
             # Time stamps may begin below 0, so the remainder is taken around it.
             stamp = (stamp + JUMPED // 2) % JUMPED - JUMPED // 2
-            yield tracks[packet.stream.index], bytes(packet), stamp
+            yield tracks[index], bytes(packet), stamp
 
 
 @contextmanager
