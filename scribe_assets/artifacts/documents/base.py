@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from scribe_assets.artifacts.documents.text import decoded
 from scribe_assets.errors import DocumentError
 
+MAX_REASON = 300
+"""Characters of what is wrong with a document."""
+
 
 class Document(BaseModel):
     """A JSON document in S3, or a part of one; `file_name` is how its file is called."""
@@ -35,6 +38,8 @@ class Document(BaseModel):
             reason = first["msg"].removeprefix("Value error, ")
             if first["type"] == "extra_forbidden":
                 reason = cls._unknown(str(first["loc"][-1]))
+            if len(reason) > MAX_REASON:  # it may repeat a value of any length
+                reason = f"{reason[: MAX_REASON // 2]} … {reason[-MAX_REASON // 2 :]}"
             raise DocumentError(
                 f"{name} is not as expected: {where + ': ' if where else ''}{reason}"
             ) from error
