@@ -205,7 +205,7 @@ class _Content:
     ) -> None:
         if others and self.dominance.explained(members[0], others, margin):
             self.left = [index for index in self.left if index not in members]
-            self._tell(members, f"only what {self.name(others)} holds as well")
+            self._tell(members, f"nothing that is not in {self.name(others)} as well")
 
     def _groups(self, members: list[int]) -> list[list[int]]:
         """Clusters of channels that are not of different speakers."""

@@ -91,9 +91,11 @@ class Dominance:
     def leak(self, channel: int, source: int) -> float | None:
         """Decibels of what is spoken into another channel in this one, against that one: the median
         of where that one is clearly above. None where it never is."""
-        half_way = (self.most[source, channel] - self.most[channel, source]) / 2
         difference = self._levels[channel] - self._levels[source]
-        clear = self._active[source] & (difference < -half_way)
+        clear = self._active[source]
+        if self._active[channel].any():
+            half_way = (self.most[source, channel] - self.most[channel, source]) / 2
+            clear = clear & (difference < -half_way)
         return float(np.median(difference[clear])) if clear.any() else None
 
     def loudness(self, channel: int) -> float:
