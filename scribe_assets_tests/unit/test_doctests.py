@@ -14,6 +14,7 @@ WITH_EXAMPLES = [
     "scribe_assets.speech.diarization.stretches",
     "scribe_assets.speech.progress",
     "scribe_assets.speech.timeline",
+    "scribe_assets.speech.tracks.channels",
     "scribe_assets.speech.words",
 ]
 

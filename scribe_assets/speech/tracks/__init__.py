@@ -9,7 +9,8 @@
     bleed      where a group hears only what is spoken into another one
     merging    timelines and transcriptions of several groups as one
 
-The order is: `choose`, `mix` for each group, `find_bleed` if there are several, then each group is
-diarized and transcribed by itself (as `Gated` audio), and `merge_timelines` and `merge_transcriptions` put the results
-together. The way into the house: `docs/decisions/0013-tracks-and-channels.md`.
+The order is: `choose`, `mix` for each group, and if there are several, `find_bleed`; then each
+group is diarized and transcribed by itself (as `Gated` audio), and `merge_timelines` and
+`merge_transcriptions` put the results together. What was measured stands in
+docs/decisions/0013-tracks-and-channels.md.
 """

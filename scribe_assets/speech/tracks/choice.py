@@ -80,7 +80,7 @@ class _Content:
             spoken = [index for index in members if self.measured.speech[index].any()]
             factors: dict[int, float] = {}
             # A person may ask for different speakers as one: none of them is softer for that.
-            for same in self._same(spoken, self.thresholds.apart) if spoken else [members]:
+            for same in self._groups(spoken) if spoken else [members]:
                 factors |= weights(self.measured, same)
                 self._tell_about_mix(same, factors)
             parts.append(
@@ -128,7 +128,7 @@ class _Content:
         """By content."""
         if not self.left:
             return self._without_speech()
-        groups = self._one_track_of_the_same(self._same(self.left, self.thresholds.apart))
+        groups = self._one_track_of_the_same(self._groups(self.left))
         if len(groups) > 1:
             names = ", ".join(self.name(members) for members in groups)
             return self.choice(groups, f"different speakers: {names}")
@@ -192,7 +192,7 @@ class _Content:
             self._leave_out_if_explained(members, others=[i for i in self.left if i not in members])
         # Beside channels of different speakers, a microphone that nobody sits at hears all of them
         # about as well as they hear each other.
-        groups = self._same(self.left, self.thresholds.apart)
+        groups = self._groups(self.left)
         crowded = [index for members in groups if len(members) > 1 for index in members]
         if len(groups) > 1:
             for index in sorted(crowded, key=self.dominance.loudness):
@@ -205,14 +205,18 @@ class _Content:
     ) -> None:
         if others and self.dominance.explained(members[0], others, margin):
             self.left = [index for index in self.left if index not in members]
-            self._tell(members, f"only what {self.name(others)} holds as well")
+            self._tell(members, f"nothing that is not in {self.name(others)} as well")
 
-    def _same(self, members: list[int], limit: float) -> list[list[int]]:
+    def _groups(self, members: list[int]) -> list[list[int]]:
+        """Clusters of channels that are not of different speakers."""
+        return self._same(members, self.dominance.apart)
+
+    def _same(self, members: list[int], limit: np.ndarray | float) -> list[list[int]]:
         """Clusters within which any two channels differ by a level that varies by less."""
-        gaps = self.dominance.gaps
+        gaps = self.dominance.gaps - limit
         clusters: list[list[int]] = []
         for index in members:
-            fits = [c for c in clusters if gaps[index, c].max() < limit]
+            fits = [c for c in clusters if gaps[index, c].max() < 0]
             if fits:
                 min(fits, key=lambda c: float(gaps[index, c].max())).append(index)
             else:

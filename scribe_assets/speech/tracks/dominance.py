@@ -26,6 +26,9 @@ class Thresholds:
             but for noise.
         apart: decibels by which it varies at the least between different speakers' microphones. Two
             microphones of one room reach 14, a lavalier on each speaker 20 and more.
+        one_place: correlation from which two microphones stand in one place (a stereo pair; sound
+            from anywhere reaches both at once). Of the ones on different speakers it is below 0.25.
+        apart_in_one_place: `apart` for those: one turned away from a speaker may be 10 softer.
         together: share of a track's speech that falls into speech of a track in another language,
             if it is the same film in that language.
     """
@@ -36,6 +39,8 @@ class Thresholds:
     evidence: float = 1.0
     same: float = 6.0
     apart: float = 17.0
+    one_place: float = 0.28
+    apart_in_one_place: float = 26.0
     together: float = 0.6
 
 
@@ -49,6 +54,11 @@ class Dominance:
 
     def __init__(self, measured: Measured, thresholds: Thresholds):
         self._evidence = thresholds.evidence
+        total = measured.loud.sum(axis=0)
+        strength = np.sqrt(np.maximum(total.diagonal(), np.finfo(float).tiny))
+        one_place = np.abs(total) > thresholds.one_place * np.outer(strength, strength)
+        self.apart = np.where(one_place, thresholds.apart_in_one_place, thresholds.apart)
+        """(num_channels, num_channels): from which gap on two channels hold different speakers."""
         self._levels = smoothed(measured.levels, thresholds.average)
         self._active = np.stack(
             [
@@ -81,9 +91,11 @@ class Dominance:
     def leak(self, channel: int, source: int) -> float | None:
         """Decibels of what is spoken into another channel in this one, against that one: the median
         of where that one is clearly above. None where it never is."""
-        half_way = (self.most[source, channel] - self.most[channel, source]) / 2
         difference = self._levels[channel] - self._levels[source]
-        clear = self._active[source] & (difference < -half_way)
+        clear = self._active[source]
+        if self._active[channel].any():
+            half_way = (self.most[source, channel] - self.most[channel, source]) / 2
+            clear = clear & (difference < -half_way)
         return float(np.median(difference[clear])) if clear.any() else None
 
     def loudness(self, channel: int) -> float:
