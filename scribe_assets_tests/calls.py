@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from scribe_assets.local.demo import sample
-from scribe_assets.speech import media
+from scribe_assets.speech.conversion import decode
 from scribe_assets.speech.timeline import Span, subtract
 from scribe_assets.speech.tracks.channels import Channel
 
@@ -28,7 +28,7 @@ def turns_alone() -> list[list[Span[float]]]:
 
 def speakers() -> tuple[np.ndarray, np.ndarray]:
     """The voice of each speaker of the sample, silent elsewhere: float32 at 16 kHz, 30 s."""
-    whole = media.decode(sample())
+    whole = decode(sample())
     voices = []
     for spans in turns_alone():
         voice = np.zeros_like(whole)

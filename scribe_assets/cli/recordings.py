@@ -39,12 +39,22 @@ def upload(
     speakers: Annotated[int | None, typer.Option(min=1, help="How many, if known.")] = None,
     hotwords: Annotated[str | None, typer.Option(help="Words to expect, such as names.")] = None,
     job_id: Annotated[str | None, typer.Option(help="Your own word for the job.")] = None,
+    tracks: Annotated[
+        str | None,
+        typer.Option(help="auto, mix, each, or numbers of tracks or channels such as 1,3."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the results.")] = False,
 ) -> None:
     """Upload recordings; the sensor finds them."""
     storage = open_storage()
     recordings.upload_keys(files, user)  # said before a progress bar is drawn
-    options = _options(job_id=job_id, language=language, num_speakers=speakers, hotwords=hotwords)
+    options = _options(
+        job_id=job_id,
+        language=language,
+        num_speakers=speakers,
+        hotwords=hotwords,
+        tracks=tracks,
+    )
     with _bytes_progress() as progress:
         bars: dict[Path, TaskID] = {}
 
@@ -179,6 +189,8 @@ def _print_status(storage: S3Storage, shown: Status) -> None:
         out.print(f"  step: {shown.step}", markup=False)
     if shown.error:
         out.print(f"  why: {shown.error}", markup=False)
+    for warning in shown.warnings:
+        out.print(f"  warning: {warning}", markup=False)
     if shown.state == "succeeded":
         folder = f"{shown.user_id}/{shown.recording_id}/"
         out.print(f"  files: s3://{storage.processed_bucket}/{folder}", markup=False)

@@ -6,14 +6,16 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import soundfile
 from dagster import ExecuteInProcessResult
 
-from scribe_assets.artifacts.documents import Result, Transcript
+from scribe_assets.artifacts.documents import Recording, Result, Transcript
 from scribe_assets.artifacts.formats import FORMATS
 from scribe_assets.local.demo import enrol
 from scribe_assets.storage.layout import processed_key
 from scribe_assets.storage.recordings import read_document, read_status
-from scribe_assets_tests.media import encode, make_video, shared_data, silence
+from scribe_assets_tests.calls import decibels, noise, speakers, through_air
+from scribe_assets_tests.media import encode, ffmpeg_run, make_video, shared_data, silence
 from scribe_assets_tests.pipeline import Scribe
 
 pytestmark = pytest.mark.models
@@ -238,3 +240,79 @@ def test_the_enrolled_are_recognised_in_real_conversations(scribe: Scribe) -> No
     ref = scribe.upload(data / "conversations" / "call-2spk-phone.flac", "call.flac")
     assert scribe.run(ref).success
     assert {speaker.person_id for speaker in scribe.result(ref).speakers} == {"p225", "p226"}
+
+
+@pytest.fixture(scope="module")
+def call(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video call with a track for each speaker of the sample, who hears the other one softly."""
+    folder = tmp_path_factory.mktemp("call")
+    voices = speakers()
+    for number, (voice, other) in enumerate([voices, voices[::-1]]):
+        heard = voice + through_air(other, -20) + noise(len(voice), -70, seed=number)
+        soundfile.write(folder / f"{number}.wav", heard * decibels(-12 * number), 16_000)
+    ffmpeg_run(
+        "-f", "lavfi", "-i", "color=size=32x32:rate=5:duration=33",
+        "-itsoffset", 3, "-i", folder / "0.wav", "-itsoffset", 3, "-i", folder / "1.wav",
+        "-map", 0, "-map", 1, "-map", 2, "-c:v", "libx264", "-c:a", "aac",
+        "-metadata:s:a:0", "handler_name=Diane", folder / "call.mp4",
+    )  # fmt: skip
+    return folder / "call.mp4"
+
+
+def test_a_track_a_speaker(scribe: Scribe, call: Path, sample_recording: Path) -> None:
+    """Each says what was said into the own track, once, at the time at which the video shows it."""
+    mono = scribe.upload(sample_recording, "mono.wav")
+    ref = scribe.upload(call, "call.mp4")
+    assert scribe.run(mono).success
+    run = scribe.run(ref)
+    assert run.success
+    assert all(check.passed for check in run.get_asset_check_evaluations())
+    recording = read_document(scribe.storage, ref, Recording)
+    assert recording.tracks is not None
+    assert recording.tracks.mode == "each"
+    assert [taken.track for taken in recording.tracks.taken] == [1, 2]
+    assert recording.media.tracks[0].title == "Diane"
+    assert recording.timeline.start == pytest.approx(3, abs=0.1)
+    for taken in recording.tracks.taken:
+        key = processed_key(ref, taken.audio)
+        assert scribe.storage.exists(scribe.storage.processed_bucket, key)
+
+    result = scribe.result(ref)
+    assert len(result.speakers) == 2
+    said = {
+        speaker.label: " ".join(s.text for s in result.segments if s.speaker == speaker.label)
+        for speaker in result.speakers
+    }
+    assert sum("I'm Sheila" in text for text in said.values()) == 1
+    assert sum("This is Diane" in text for text in said.values()) == 1
+    assert not any("Sheila" in text and "This is Diane" in text for text in said.values())
+    alone = scribe.result(mono)
+    assert len(spoken(result)) == pytest.approx(len(spoken(alone)), rel=0.2)
+    assert result.segments[0].start == pytest.approx(alone.segments[0].start + 3, abs=0.5)
+
+
+def test_the_tracks_that_the_options_name(scribe: Scribe, call: Path) -> None:
+    ref = scribe.upload(call, "call.mp4", tracks=[2])
+    assert scribe.run(ref).success
+    recording = read_document(scribe.storage, ref, Recording)
+    assert recording.tracks is not None
+    assert recording.tracks.mode == "single"
+    assert recording.tracks.taken[0].track == 2
+    missing = scribe.upload(call, "other.mp4", tracks=[3])
+    assert "there is no audio track 3" in failure(scribe.run(missing))
+
+
+def test_what_is_lost_is_told_everywhere(
+    scribe: Scribe, sample_recording: Path, tmp_path: Path
+) -> None:
+    whole = sample_recording.read_bytes()
+    (tmp_path / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    ref = scribe.upload(tmp_path / "cut.wav", "cut.wav")
+    run = scribe.run(ref)
+    assert run.success
+    (damaged,) = [c for c in run.get_asset_check_evaluations() if not c.passed]
+    assert damaged.check_name == "nothing_is_damaged"
+    (told,) = scribe.result(ref).warnings
+    assert "ends early" in told
+    for form in ("md", "html"):
+        assert told in scribe.read(ref, f"result.{form}")

@@ -24,6 +24,8 @@ EDITED_START = 1.0
 """Seconds. A MOV or MP4 that begins later than this, its edit list left out, is a fragment of a
 stream, whose time stamps go on from those of the fragments before it."""
 
+MAX_TITLE = 200
+
 CONTINUOUS = {"matroska", "mov", "avi", "asf", "mxf", "nut"}
 """Containers with one timeline from the beginning to the end; see `clock.LONGEST_GAP`."""
 
@@ -151,7 +153,7 @@ def _track(number: int, stream: Any) -> TrackInfo:
         channels=(context.channels or 0) if context else 0,
         layout=context.layout.name if context and context.channels else None,
         language=None if language in (None, "und", "") else language[:20],
-        title=(stream.metadata.get("title") or "")[:200] or None,
+        title=_title(stream.metadata),
         is_default=bool(stream.disposition & Disposition.default),
     )
 
@@ -159,6 +161,13 @@ def _track(number: int, stream: Any) -> TrackInfo:
 COUNTED = {"mov", "wav", "w64", "aiff", "flac", "caf", "wv", "ape", "tta", "tak"}
 """Containers that tell how much sound there is. ffmpeg guesses it of others by size and bit rate,
 and Matroska knows when all ends, but not of each track when it begins."""
+
+
+def _title(metadata: dict[str, str]) -> str | None:
+    """What a track is called. MP4 has it in the name of a handler, where most programs write
+    "SoundHandler" or the like."""
+    title = metadata.get("title") or metadata.get("handler_name") or ""
+    return None if "handler" in title.lower() else title.strip()[:MAX_TITLE] or None
 
 
 def _promised(stream: Any, names: set[str], has_count: bool) -> float | None:
