@@ -1,13 +1,18 @@
 """The people of an identity bank, and which of them each speaker of a recording is."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from scribe_assets.artifacts.documents.base import Document
 from scribe_assets.artifacts.documents.embeddings import as_array
+from scribe_assets.artifacts.documents.text import MAX_NAME, clean_name
 from scribe_assets.speech.voices.voice import Identity, Voiceprint, VoiceSample, voiceprint
+
+
+def _name(value: Any) -> Any:
+    return clean_name(value) if isinstance(value, str) else value
 
 
 class Profile(Document):
@@ -15,7 +20,7 @@ class Profile(Document):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    name: str = Field(min_length=1)
+    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME), BeforeValidator(_name)]
     created_at: datetime | str | None = None
 
 
