@@ -24,7 +24,12 @@ from scribe_assets.errors import DocumentError, MissingObjectError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.speech.fusion import fuse
 from scribe_assets.speech.timeline import Timeline, Transcription
-from scribe_assets.speech.voices.identification import THRESHOLD, forgotten, identify
+from scribe_assets.speech.voices.identification import (
+    SAME_VOICE_AS,
+    THRESHOLD,
+    forgotten,
+    identify,
+)
 from scribe_assets.speech.voices.voice import Identity
 from scribe_assets.storage.bank import folders, read_voiceprints
 from scribe_assets.storage.recordings import read_document, recordings_with, write_document
@@ -92,19 +97,35 @@ def without_forgotten(
     return identities.model_copy(
         update={
             "enrolled": [person for person in identities.enrolled if person not in gone],
-            "identities": [_without(gone, identity) for identity in identities.identities],
+            "identities": [
+                _without(gone, mentioned, identity) for identity in identities.identities
+            ],
         }
     )
 
 
-def _without(gone: set[str], identity: Identity) -> Identity:
-    """A decision without people who are gone, of whom the reason may speak too."""
-    ids = "|".join(re.escape(person) for person in gone)
-    if identity.person_id in gone or re.search(rf"(?<![\w.-])({ids})(?![\w-])", identity.reason):
+def _without(gone: set[str], people: set[str], identity: Identity) -> Identity:
+    """A decision without people who are gone, of whom the reason may speak too.
+
+    Args:
+        gone: their ids.
+        people: the ids that may be found in a reason.
+        identity: the decision.
+    """
+    reason = identity.reason
+    if gone & _mentioned(people, reason):
+        reason = reason.partition(SAME_VOICE_AS)[0]
+    if identity.person_id in gone or gone & _mentioned(people, reason):
         return forgotten(identity)
     if identity.runner_up in gone:
-        return replace(identity, runner_up=None, runner_up_score=None)
-    return identity
+        identity = replace(identity, runner_up=None, runner_up_score=None)
+    return replace(identity, reason=reason)
+
+
+def _mentioned(people: set[str], reason: str) -> set[str]:
+    """Which people a reason speaks of; where an id is a part of another one, it is the longer."""
+    ids = "|".join(re.escape(person) for person in sorted(people, key=len, reverse=True))
+    return set(re.findall(rf"(?<![\w.-])(?:{ids})(?![\w-])", reason))
 
 
 def combine(
