@@ -30,7 +30,7 @@ from scribe_assets.speech.voices.identification import (
     forgotten,
     identify,
 )
-from scribe_assets.speech.voices.voice import Identity
+from scribe_assets.speech.voices.voice import Identity, Voiceprint
 from scribe_assets.storage.bank import folders, read_voiceprints
 from scribe_assets.storage.recordings import read_document, recordings_with, write_document
 from scribe_assets.storage.s3 import S3Storage
@@ -57,7 +57,10 @@ class Refreshed:
 
 
 def decide(
-    embeddings: SpeakerEmbeddings, enrolled: Voiceprints | None, threshold: float | None
+    embeddings: SpeakerEmbeddings,
+    enrolled: Voiceprints | None,
+    threshold: float | None,
+    people: list[Voiceprint] | None = None,
 ) -> SpeakerIdentities:
     """Who the speakers of a recording are.
 
@@ -65,10 +68,12 @@ def decide(
         embeddings: of the recording.
         enrolled: the people of its user.
         threshold: see `identify`; None: the one that was measured.
+        people: the voiceprints of the enrolled, where they were made already.
     """
     if threshold is None:
         threshold = THRESHOLD
-    people = enrolled.voiceprints() if enrolled else []
+    if people is None:
+        people = enrolled.voiceprints() if enrolled else []
     return SpeakerIdentities(
         recording_id=embeddings.recording_id,
         model=embeddings.model,
@@ -194,10 +199,11 @@ def refresh_names(
     """
     for _ in range(MAX_PASSES):
         enrolled = read_voiceprints(storage, user_id)
+        people = enrolled.voiceprints() if enrolled else []
         refs = recordings_with(storage, user_id, SpeakerIdentities)
         for number, ref in enumerate(refs, start=1):
             try:
-                yield refresh_recording(storage, ref, enrolled, threshold)
+                yield refresh_recording(storage, ref, enrolled, threshold, people)
             except (DocumentError, MissingObjectError) as error:
                 yield Refreshed(ref, problem=str(error))
             progress(number / len(refs))
@@ -206,9 +212,13 @@ def refresh_names(
 
 
 def refresh_recording(
-    storage: S3Storage, ref: RecordingRef, enrolled: Voiceprints | None, threshold: float | None
+    storage: S3Storage,
+    ref: RecordingRef,
+    enrolled: Voiceprints | None,
+    threshold: float | None,
+    people: list[Voiceprint] | None = None,
 ) -> Refreshed:
-    """Decide anew who speaks in a recording, and write what changes.
+    """Decide anew who speaks in a recording, and write what changes; see `decide`.
 
     Raises:
         DocumentError: one of its documents was damaged.
@@ -227,7 +237,7 @@ def refresh_recording(
                 "materialise speaker_embeddings"
             )
     if problem is None:
-        identities = decide(embeddings, enrolled, threshold)
+        identities = decide(embeddings, enrolled, threshold, people)
     else:
         identities = without_forgotten(storage, ref.user_id, before)
     changed = None

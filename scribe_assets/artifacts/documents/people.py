@@ -68,11 +68,11 @@ class Voiceprints(Document):
 
     def voiceprints(self) -> list[Voiceprint]:
         """The voiceprints of those who can be recognised, of the samples that are their voice."""
-        judged = self.judged()
+        voices = {person.person_id: person.voices() for person in self.people}
+        judged = judge(voices)
         made = []
         for person in self.people:
-            voices = person.voices()
-            used = [voices[index] for index in judged[person.person_id].used]
+            used = [voices[person.person_id][index] for index in judged[person.person_id].used]
             made.append(voiceprint(person.person_id, person.name, used))
         return [voiceprint for voiceprint in made if voiceprint is not None]
 

@@ -66,16 +66,14 @@ def judge(bank: Mapping[str, Sequence[VoiceSample]]) -> dict[str, Judgement]:
         bank: the samples, by person.
     """
     own = {person_id: own_voice(samples) for person_id, samples in bank.items()}
-    centres = {
-        person_id: _centre([bank[person_id][index] for index in used])
-        for person_id, (used, _) in own.items()
-        if used
-    }
+    people = [person_id for person_id, (used, _) in own.items() if used]
+    centres = [_centre([bank[one][index] for index in own[one][0]]) for one in people]
+    points = np.stack(centres) if centres else np.zeros((0, 0))
     found = {}
     for person_id, samples in bank.items():
         used, doubtful = own[person_id]
         foreign = {}
-        for index, nearest in _of_others(person_id, samples, centres).items():
+        for index, nearest in _of_others(person_id, samples, people, points).items():
             rest = [samples[other] for other in used if other != index]
             if index not in used or (rest and _likeness(samples[index], _centre(rest)) < ALIKE):
                 foreign[index] = nearest
@@ -86,20 +84,26 @@ def judge(bank: Mapping[str, Sequence[VoiceSample]]) -> dict[str, Judgement]:
 
 
 def _of_others(
-    person_id: str, samples: Sequence[VoiceSample], centres: Mapping[str, np.ndarray]
+    person_id: str, samples: Sequence[VoiceSample], people: Sequence[str], points: np.ndarray
 ) -> dict[int, tuple[str, float]]:
-    """By index, the nearest other person, of samples that have the voice of one."""
-    others = [other for other in centres if other != person_id]
-    if len(samples) < 2 or not others:
-        return {}
-    points = np.stack([centres[other] for other in others])
+    """By index, the nearest other person, of samples that have the voice of one.
+
+    Args:
+        person_id: whose samples.
+        samples: of the person; a single one cannot be told from the person's voice.
+        people: everybody who has a voice.
+        points: (num_people, dimension) their voices.
+    """
     found = {}
-    for index, sample in enumerate(samples):
-        if sample.embedding is not None:
-            scores = points @ sample.embedding
-            nearest = int(scores.argmax())
-            if scores[nearest] >= SAME_PERSON:
-                found[index] = (others[nearest], float(scores[nearest]))
+    for index, sample in enumerate(samples if len(samples) > 1 else []):
+        if sample.embedding is None or not people:
+            continue
+        scores = points @ sample.embedding
+        high = [int(column) for column in np.flatnonzero(scores >= SAME_PERSON)]
+        near = [column for column in high if people[column] != person_id]
+        if near:
+            nearest = max(near, key=scores.__getitem__)
+            found[index] = (people[nearest], float(scores[nearest]))
     return found
 
 
