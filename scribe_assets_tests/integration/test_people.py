@@ -1,6 +1,7 @@
 """The identity bank as people use it. Names in recordings: test_naming.py."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -257,6 +258,26 @@ def test_what_is_wrong_with_a_profile_is_told(
         assert problem in told[0]
         assert told[0].endswith("; the name is anne")
     assert len(document.voiceprints()) == 1
+
+
+def test_a_profile_that_s3_does_not_hand_out_is_told_and_read_when_it_does(
+    moto_storage: S3Storage,
+) -> None:
+    storage = moto_storage
+    enrol_voices(storage, USER, {"anne": ANNE, "ben": BEN})
+    profile: dict[str, Any] = {
+        "Bucket": storage.identity_bucket,
+        "Key": f"{USER}/anne/profile.json",
+        "Body": b'{"name": "Anne"}',
+    }
+    storage.get_client().put_object(**profile, StorageClass="GLACIER")
+    document, _ = refresh_voiceprints(storage, USER, MODEL, pytest.fail)
+    assert [person.name for person in document.people] == ["anne", "ben"]
+    assert "is archived and cannot be read" in bank_problems(document).samples["anne"][0]
+    storage.get_client().put_object(**profile)
+    document, _ = refresh_voiceprints(storage, USER, MODEL, pytest.fail)
+    assert [person.name for person in document.people] == ["Anne", "ben"]
+    assert bank_problems(document).samples == {}
 
 
 def test_a_name_that_an_older_version_kept_is_read_anew(embedded_storage: S3Storage) -> None:
