@@ -69,6 +69,21 @@ def user_of(upload_key: str) -> str:
     return folder if slash and folder else DEFAULT_USER
 
 
+def person_id_problem(person_id: str) -> str | None:
+    """Why a folder of the identity bank cannot be a person's; None where it can.
+
+    All that S3 allows in a key will do, but for what would be taken for something else: a place in
+    a path, the end of a line, a speaker whom nobody knows.
+    """
+    if person_id in ("", ".", "..") or "/" in person_id:
+        return "it is no name of a folder"
+    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in person_id):
+        return "it has control characters"
+    if re.fullmatch(r"SPEAKER_\d+|UNKNOWN", person_id):
+        return "speakers whom nobody knows are called so"
+    return None
+
+
 def recording_id(user_id: str, upload_key: str) -> str:
     """A readable, collision-free id for an upload, safe in every path and URL.
 

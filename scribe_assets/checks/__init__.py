@@ -1,7 +1,7 @@
 """Asset checks: what must hold of an artifact, shown beside it in Dagster's UI.
 
 `CHECKS` is what the definitions take. Not here: whether a document has the right form, which is
-checked wherever it is read (`artifacts/`), and the check of voice samples, which the asset
+checked wherever it is read (`artifacts/`), and the checks of an identity bank, which the asset
 `voiceprints` reports itself, because only it knows what became of each sample.
 """
 

@@ -1,13 +1,16 @@
 """The commands for the identity bank: `enroll`, `people`, `forget`, `reidentify`."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from scribe_assets.artifacts.documents.text import one_line
 from scribe_assets.cli.app import User, log, open_storage, out
 from scribe_assets.errors import UsageError
 from scribe_assets.keys import DEFAULT_USER
@@ -49,28 +52,46 @@ def enroll(
     log.print("while 'scribe up' runs, the name is in all recordings in a moment")
 
 
-def people(user: User = DEFAULT_USER) -> None:
+def people(
+    user: User = DEFAULT_USER,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
     """List the people of the identity bank: their samples, and when they were last heard."""
     storage = open_storage()
     listed = library.list_people(storage, user)
+    heard = library.last_heard(storage, user, [person.person_id for person in listed])
+    if as_json:
+        out.print(json.dumps(_rows(listed, heard), indent=1, ensure_ascii=False), markup=False)
+        return
     if not listed:
         log.print(f"nobody is enrolled for {user}; 'scribe enroll PERSON FILE' does it")
         return
-    heard = library.last_heard(storage, user, [person.person_id for person in listed])
     table = Table(
         "person", "name", "samples", "speech", "quality", "last heard", "problem", box=None
     )
     for person in listed:
         table.add_row(
-            escape(person.person_id),
+            escape(one_line(person.person_id)),
             escape(person.name),
             str(person.samples),
             f"{person.speech_seconds:.1f} s",
             "" if person.consistency is None else f"{person.consistency:.2f}",
             when(heard, person.person_id),
-            escape("; ".join(person.problems)),
+            escape("; ".join(map(one_line, person.problems))),
         )
     out.print(table)
+
+
+def _rows(listed: list[library.ListedPerson], heard: library.LastHeard) -> list[dict[str, Any]]:
+    """The people for a program; the time last heard is null where they were not found."""
+    return [
+        {
+            **asdict(person),
+            "speech_seconds": round(person.speech_seconds, 3),
+            "last_heard": date.isoformat() if (date := heard.dates.get(person.person_id)) else None,
+        }
+        for person in listed
+    ]
 
 
 def when(heard: library.LastHeard, person_id: str) -> str:

@@ -24,8 +24,13 @@ from scribe_assets.errors import DocumentError, MissingObjectError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.speech.fusion import fuse
 from scribe_assets.speech.timeline import Timeline, Transcription
-from scribe_assets.speech.voices.identification import THRESHOLD, forgotten, identify
-from scribe_assets.speech.voices.voice import Identity
+from scribe_assets.speech.voices.identification import (
+    SAME_VOICE_AS,
+    THRESHOLD,
+    forgotten,
+    identify,
+)
+from scribe_assets.speech.voices.voice import Identity, Voiceprint
 from scribe_assets.storage.bank import folders, read_voiceprints
 from scribe_assets.storage.recordings import read_document, recordings_with, write_document
 from scribe_assets.storage.s3 import S3Storage
@@ -52,7 +57,10 @@ class Refreshed:
 
 
 def decide(
-    embeddings: SpeakerEmbeddings, enrolled: Voiceprints | None, threshold: float | None
+    embeddings: SpeakerEmbeddings,
+    enrolled: Voiceprints | None,
+    threshold: float | None,
+    people: list[Voiceprint] | None = None,
 ) -> SpeakerIdentities:
     """Who the speakers of a recording are.
 
@@ -60,10 +68,12 @@ def decide(
         embeddings: of the recording.
         enrolled: the people of its user.
         threshold: see `identify`; None: the one that was measured.
+        people: the voiceprints of the enrolled, where they were made already.
     """
     if threshold is None:
         threshold = THRESHOLD
-    people = enrolled.voiceprints() if enrolled else []
+    if people is None:
+        people = enrolled.voiceprints() if enrolled else []
     return SpeakerIdentities(
         recording_id=embeddings.recording_id,
         model=embeddings.model,
@@ -92,19 +102,35 @@ def without_forgotten(
     return identities.model_copy(
         update={
             "enrolled": [person for person in identities.enrolled if person not in gone],
-            "identities": [_without(gone, identity) for identity in identities.identities],
+            "identities": [
+                _without(gone, mentioned, identity) for identity in identities.identities
+            ],
         }
     )
 
 
-def _without(gone: set[str], identity: Identity) -> Identity:
-    """A decision without people who are gone, of whom the reason may speak too."""
-    ids = "|".join(re.escape(person) for person in gone)
-    if identity.person_id in gone or re.search(rf"(?<![\w.-])({ids})(?![\w-])", identity.reason):
+def _without(gone: set[str], people: set[str], identity: Identity) -> Identity:
+    """A decision without people who are gone, of whom the reason may speak too.
+
+    Args:
+        gone: their ids.
+        people: the ids that may be found in a reason.
+        identity: the decision.
+    """
+    reason = identity.reason
+    if gone & _mentioned(people, reason):
+        reason = reason.partition(SAME_VOICE_AS)[0]
+    if identity.person_id in gone or gone & _mentioned(people, reason):
         return forgotten(identity)
     if identity.runner_up in gone:
-        return replace(identity, runner_up=None, runner_up_score=None)
-    return identity
+        identity = replace(identity, runner_up=None, runner_up_score=None)
+    return replace(identity, reason=reason)
+
+
+def _mentioned(people: set[str], reason: str) -> set[str]:
+    """Which people a reason speaks of; where an id is a part of another one, it is the longer."""
+    ids = "|".join(re.escape(person) for person in sorted(people, key=len, reverse=True))
+    return set(re.findall(rf"(?<![\w.-])(?:{ids})(?![\w-])", reason))
 
 
 def combine(
@@ -174,10 +200,11 @@ def refresh_names(
     """
     for _ in range(MAX_PASSES):
         enrolled = read_voiceprints(storage, user_id)
+        people = enrolled.voiceprints() if enrolled else []
         refs = recordings_with(storage, user_id, SpeakerIdentities)
         for number, ref in enumerate(refs, start=1):
             try:
-                yield refresh_recording(storage, ref, enrolled, threshold)
+                yield refresh_recording(storage, ref, enrolled, threshold, people)
             except (DocumentError, MissingObjectError) as error:
                 yield Refreshed(ref, problem=str(error))
             progress(number / len(refs))
@@ -186,9 +213,13 @@ def refresh_names(
 
 
 def refresh_recording(
-    storage: S3Storage, ref: RecordingRef, enrolled: Voiceprints | None, threshold: float | None
+    storage: S3Storage,
+    ref: RecordingRef,
+    enrolled: Voiceprints | None,
+    threshold: float | None,
+    people: list[Voiceprint] | None = None,
 ) -> Refreshed:
-    """Decide anew who speaks in a recording, and write what changes.
+    """Decide anew who speaks in a recording, and write what changes; see `decide`.
 
     Raises:
         DocumentError: one of its documents was damaged.
@@ -207,7 +238,7 @@ def refresh_recording(
                 "materialise speaker_embeddings"
             )
     if problem is None:
-        identities = decide(embeddings, enrolled, threshold)
+        identities = decide(embeddings, enrolled, threshold, people)
     else:
         identities = without_forgotten(storage, ref.user_id, before)
     changed = None

@@ -4,55 +4,34 @@ The names in recordings follow from it: `naming.refresh_names` writes them anew,
 runs, its sensor on the bank does that within seconds.
 """
 
-import re
 import tempfile
+import unicodedata
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scribe_assets.artifacts.documents import (
-    Diarization,
-    EnrolledPerson,
-    Profile,
-    Result,
-)
-from scribe_assets.errors import DocumentError, MediaError, MissingObjectError, UsageError
+from scribe_assets.artifacts.documents import EnrolledPerson, Profile, Result
+from scribe_assets.artifacts.documents.text import one_line
+from scribe_assets.errors import DocumentError, MissingObjectError, UsageError
 from scribe_assets.keys import RecordingRef
-from scribe_assets.speech import media
-from scribe_assets.speech.activity import speech_regions
-from scribe_assets.speech.conversion import decode
-from scribe_assets.speech.timeline import Timeline, clean_spans, longest
-from scribe_assets.speech.voices.samples import MAX_SPEECH_SECONDS, MIN_SPEECH_SECONDS
+from scribe_assets.library.bank_problems import bank_problems, name_problems, sample_problems
+from scribe_assets.library.person_ids import check_ids, check_name, same_folder
+from scribe_assets.library.samples import check_sample, cut_sample
+from scribe_assets.speech.voices.enrolment import Judgement
 from scribe_assets.storage import bank
-from scribe_assets.storage.layout import (
-    AUDIO,
-    person_prefix,
-    processed_key,
-    profile_key,
-    voice_prefix,
-)
+from scribe_assets.storage.layout import AUDIO, person_prefix, profile_key, voice_prefix
 from scribe_assets.storage.recordings import read_document
 from scribe_assets.storage.s3 import S3Storage
 
-PERSON_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+MAX_KEY_BYTES = 1024
+"""Of a key in S3."""
+
 MAX_SEARCHED = 500
 """Results that are read at most to find out when somebody was last heard."""
 
 READERS = 16
-
-
-def check_ids(user_id: str, person_id: str) -> None:
-    """Check that a person can be enrolled by this id.
-
-    Raises:
-        UsageError: the id of the person or of the user cannot be one.
-    """
-    if not PERSON_ID.fullmatch(person_id):
-        raise UsageError(f"{person_id!r} is no person id; use letters, digits, dots, _ and -")
-    if "/" in user_id or user_id in (".", ".."):
-        raise UsageError(f"{user_id!r} is no user; a user is the first folder of an upload key")
 
 
 def enrol(
@@ -67,7 +46,7 @@ def enrol(
     Args:
         storage: S3; missing buckets are made.
         user_id: in whose recordings the person is to be named.
-        person_id: a short id, such as `emmanuel`.
+        person_id: a short id, such as `emmanuel`; of somebody who is enrolled, as it looks.
         samples: any audio or video; each keeps its name.
         name: the name to show; None: the one that the person has, or the id.
 
@@ -75,24 +54,31 @@ def enrol(
         The URIs of the samples in S3.
 
     Raises:
-        UsageError: an id cannot be one, two samples have the same name, or there is not enough
-            speech in one. Then nothing is written.
+        UsageError: an id or the name cannot be one, two samples have the same name, or there is
+            not enough speech in one. Then nothing is written.
     """
     check_ids(user_id, person_id)
+    name = check_name(name)
     names = [sample.name for sample in samples]
     if len(set(names)) < len(names) or any(name.startswith(".") for name in names):
         raise UsageError("give each sample a name of its own that does not begin with a dot")
     for sample in samples:
         check_sample(sample)
     storage.ensure_buckets()
+    known = [folder.person_id for folder in bank.folders(storage, user_id)]
+    person_id = same_folder(person_id, known) or unicodedata.normalize("NFC", person_id)
     bucket, folder = storage.identity_bucket, voice_prefix(user_id, person_id)
+    keys = {sample: f"{folder}{sample.name}" for sample in samples}
+    for sample, key in keys.items():
+        if len(key.encode()) > MAX_KEY_BYTES:
+            raise UsageError(f"{sample.name!r} and {person_id!r} are too long for a key in S3")
     uris = [
-        storage.upload(sample, bucket, f"{folder}{sample.name}", "application/octet-stream")
-        for sample in samples
+        storage.upload(sample, bucket, key, "application/octet-stream")
+        for sample, key in keys.items()
     ]
     profile = profile_key(user_id, person_id)
     if name or not storage.exists(bucket, profile):
-        document = Profile(name=name or person_id, created_at=datetime.now(UTC))
+        document = Profile(name=name or one_line(person_id), created_at=datetime.now(UTC))
         storage.write(bucket, profile, document.to_json(), "application/json")
     return uris
 
@@ -121,55 +107,6 @@ def enrol_from_recording(
         return enrol(storage, ref.user_id, person_id, [sample], name)
 
 
-def check_sample(file: Path) -> None:
-    """Check that somebody could be recognised by a sample.
-
-    Raises:
-        UsageError: it is not audio or video, or has too little speech.
-    """
-    try:
-        regions = speech_regions(decode(file))
-    except MediaError as error:
-        raise UsageError(f"{file}: {error}") from error
-    seconds = sum(region.duration for region in regions) / media.SAMPLE_RATE
-    if seconds < MIN_SPEECH_SECONDS:
-        raise UsageError(f"{file}: {seconds:.1f} s of speech is too little; give 10 s or more")
-
-
-def cut_sample(storage: S3Storage, ref: RecordingRef, speaker: str, folder: Path) -> Path:
-    """Write what a speaker of a recording says while nobody else speaks, the longest pieces first.
-
-    Returns:
-        A FLAC file in the folder, 16 kHz mono, of at most `MAX_SPEECH_SECONDS`.
-
-    Raises:
-        UsageError: the recording has no such speaker, or this one never speaks alone.
-    """
-    import numpy as np
-    import soundfile
-
-    try:
-        diarization = read_document(storage, ref, Diarization)
-    except MissingObjectError as error:
-        raise UsageError(
-            f"{ref.recording_id} has not been diarized yet; see 'scribe status'"
-        ) from error
-    timeline = Timeline(diarization.turns, diarization.exclusive)
-    if speaker not in timeline.speakers:
-        speakers = ", ".join(timeline.speakers) or "nobody"
-        raise UsageError(f"{ref.recording_id} has no speaker {speaker!r}, but {speakers}")
-    whole = folder / AUDIO
-    storage.download(storage.processed_bucket, processed_key(ref, AUDIO), whole)
-    spans = sorted(longest(clean_spans(timeline, speaker), MAX_SPEECH_SECONDS))
-    with media.AudioFile(whole) as waveform:
-        pieces = media.cut(waveform, spans)
-    if not pieces:
-        raise UsageError(f"{speaker} never speaks alone in {ref.recording_id}")
-    sample = folder / f"{ref.recording_id}-{speaker}.flac"
-    soundfile.write(sample, np.concatenate(pieces), media.SAMPLE_RATE)
-    return sample
-
-
 @dataclass(frozen=True)
 class ListedPerson:
     """A person of an identity bank.
@@ -181,6 +118,7 @@ class ListedPerson:
         speech_seconds: of the samples that are used.
         consistency: cosine similarity of the pieces of the least consistent sample; None where
             nothing could be compared.
+        same_voice_as: the ids of those who are taken for the same person, by voice.
         problems: a sentence for each thing that is wrong.
     """
 
@@ -189,6 +127,7 @@ class ListedPerson:
     samples: int
     speech_seconds: float
     consistency: float | None
+    same_voice_as: list[str]
     problems: list[str]
 
 
@@ -197,19 +136,46 @@ def list_people(storage: S3Storage, user_id: str) -> list[ListedPerson]:
     folders = bank.folders(storage, user_id)
     document = bank.read_voiceprints(storage, user_id)
     computed = {person.person_id: person for person in document.people} if document else {}
-    return [_listed(storage, folder, computed.get(folder.person_id)) for folder in folders]
+    problems = bank_problems(document)
+    judged = document.judged() if document else {}
+    listed = [
+        _listed(storage, folder, computed.get(folder.person_id), judged.get(folder.person_id))
+        for folder in folders
+    ]
+    names = name_problems({person.person_id: person.name for person in listed})
+    return [
+        replace(
+            person,
+            same_voice_as=problems.same.get(person.person_id, []),
+            problems=[
+                *person.problems,
+                *problems.voices.get(person.person_id, []),
+                *names.get(person.person_id, []),
+            ],
+        )
+        for person in listed
+    ]
 
 
-def _listed(storage: S3Storage, folder: bank.Folder, person: EnrolledPerson | None) -> ListedPerson:
+def _listed(
+    storage: S3Storage,
+    folder: bank.Folder,
+    person: EnrolledPerson | None,
+    judged: Judgement | None,
+) -> ListedPerson:
     """A folder of the bank, with what was computed of it."""
     versions = {(sample.key, sample.etag) for sample in folder.samples}
-    samples = [s for s in person.samples if (s.key, s.etag) in versions] if person else []
-    used = [sample for sample in samples if not sample.problem]
-    problems = person.problems if person and len(samples) == len(versions) else []
-    if len(samples) < len(versions):
-        problems = [*problems, "not yet computed; is 'scribe up' running?"]
+    used = [person.samples[index] for index in judged.used] if person and judged else []
+    used = [sample for sample in used if (sample.key, sample.etag) in versions]
+    known = {(sample.key, sample.etag) for sample in person.samples} if person else set()
+    if folder.problem:
+        problems = []
     elif not versions:
         problems = ["no voice sample"]
+    elif not versions <= known:
+        problems = ["not yet computed; is 'scribe up' running?"]
+    else:
+        problems = sample_problems(person, judged) if person and judged else []
     name, problem = bank.read_profile(storage, folder)
     if problem and problem not in problems:
         problems = [problem, *problems]
@@ -219,6 +185,7 @@ def _listed(storage: S3Storage, folder: bank.Folder, person: EnrolledPerson | No
         samples=len(folder.samples),
         speech_seconds=sum(sample.speech_seconds for sample in used),
         consistency=min((s.consistency for s in used if s.consistency is not None), default=None),
+        same_voice_as=[],
         problems=problems,
     )
 
@@ -295,22 +262,35 @@ def forget(storage: S3Storage, user_id: str, person_id: str) -> int:
 
     The name in the user's results is taken out by `naming.refresh_names`.
 
+    Args:
+        storage: S3.
+        user_id: in whose bank.
+        person_id: as `list_people` has it, or as it looks; see `same_folder`.
+
     Returns:
         How many files were removed.
 
     Raises:
-        UsageError: nobody is enrolled by this id.
+        UsageError: nobody is enrolled by this id, or it is not clear who.
     """
     document = bank.read_voiceprints(storage, user_id)
-    files = list(storage.objects(storage.identity_bucket, person_prefix(user_id, person_id)))
-    has_voiceprint = document is not None and person_id in {p.person_id for p in document.people}
-    if not files and not has_voiceprint:
+    people = document.people if document else []
+    prefix = f"{user_id}/"
+    files = [
+        item
+        for item in storage.objects(storage.identity_bucket, prefix)
+        if "/" in item.key.removeprefix(prefix)
+    ]
+    folders = {item.key.removeprefix(prefix).partition("/")[0] for item in files}
+    found = same_folder(person_id, {*folders, *(person.person_id for person in people)})
+    if found is None:
         raise UsageError(
             f"nobody called {person_id!r} is enrolled for {user_id}; see 'scribe people'"
         )
-    for item in files:
+    own = [item for item in files if item.key.startswith(person_prefix(user_id, found))]
+    for item in own:
         storage.delete(item.bucket, item.key)
-    if document is not None and has_voiceprint:
-        left = [person for person in document.people if person.person_id != person_id]
+    left = [person for person in people if person.person_id != found]
+    if document is not None and left != people:
         bank.write_voiceprints(storage, document.model_copy(update={"people": left}))
-    return len(files)
+    return len(own)

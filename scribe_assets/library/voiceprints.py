@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scribe_assets.artifacts.documents import EnrolledPerson, EnrolledSample, Voiceprints, rounded
+from scribe_assets.artifacts.documents.text import MAX_NAME, one_line
 from scribe_assets.errors import MediaError, MissingObjectError
 from scribe_assets.speech.conversion import decode
 from scribe_assets.speech.voices.samples import voice_sample
@@ -56,7 +57,8 @@ def refresh_voiceprints(
     samples: dict[SampleVersion, EnrolledSample] = {}
     if before and before.model == model_name:
         samples = {(s.key, s.etag): s for person in before.people for s in person.samples}
-    new = [s for person in people for s in person.samples if (s.key, s.etag) not in samples]
+    wanted = [s for person in people if not person.problem for s in person.samples]
+    new = [s for s in wanted if (s.key, s.etag) not in samples]
     if new:
         with embedder() as model:
             for sample in _embedded(storage, model, new, progress):
@@ -126,15 +128,24 @@ def _enrolled(
     samples: dict[SampleVersion, EnrolledSample],
     before: Voiceprints | None,
 ) -> EnrolledPerson:
-    """A person as the bank has them; the profile is read only where it is not the one of before."""
+    """A person as the bank has them.
+
+    The profile is read only where it is not the one of before, where there was something wrong with
+    it, and where the name was kept by a version that took names as they are.
+    """
     etag = folder.profile.etag if folder.profile else None
     for person in before.people if before else []:
-        if (person.person_id, person.profile) == (folder.person_id, etag):
-            name, problem = person.name, person.problem
+        same = (person.person_id, person.profile) == (folder.person_id, etag)
+        if same and person.problem is None and person.name == one_line(person.name)[:MAX_NAME]:
+            name, problem = person.name, None
             break
     else:
         name, problem = read_profile(storage, folder)
-    own = [samples.get((sample.key, sample.etag)) for sample in folder.samples]
+    own = (
+        []
+        if folder.problem
+        else [samples.get((sample.key, sample.etag)) for sample in folder.samples]
+    )
     return EnrolledPerson(
         person_id=folder.person_id,
         name=name,

@@ -9,18 +9,29 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from scribe_assets.artifacts.documents import Profile, Voiceprints
-from scribe_assets.errors import DocumentError, MissingObjectError
+from scribe_assets.artifacts.documents.text import one_line
+from scribe_assets.errors import DocumentError, MissingObjectError, StorageRefusedError
+from scribe_assets.keys import person_id_problem
 from scribe_assets.storage.layout import MAX_WRITTEN_BYTES, voiceprints_key
 from scribe_assets.storage.s3 import S3Object, S3Storage
 
 
 @dataclass
 class Folder:
-    """A person's folder in the bank: profile.json, if there is one, and the voice samples."""
+    """A person's folder in the bank: profile.json, if there is one, and the voice samples.
+
+    Where its name cannot be a person's id, `problem` says why, and nobody is recognised by it.
+    """
 
     person_id: str
     profile: S3Object | None = None
     samples: list[S3Object] = field(default_factory=list)
+
+    @property
+    def problem(self) -> str | None:
+        """A sentence; None where the name of the folder can be an id."""
+        problem = person_id_problem(self.person_id)
+        return problem and f"the folder {self.person_id!r} is nobody's: {problem}; rename it"
 
 
 def folders(storage: S3Storage, user_id: str) -> list[Folder]:
@@ -58,17 +69,18 @@ def version(people: list[Folder]) -> str:
 
 
 def read_profile(storage: S3Storage, folder: Folder) -> tuple[str, str | None]:
-    """A person's name, and what is wrong with the profile; None where nothing is."""
-    if folder.profile is None:
-        return folder.person_id, None
+    """A person's name, and what is wrong with the folder or the profile; None where nothing is."""
+    name = one_line(folder.person_id) or folder.person_id
+    if folder.profile is None or folder.problem:
+        return name, folder.problem
     key = folder.profile.key
     try:
         text = storage.read(storage.identity_bucket, key, MAX_WRITTEN_BYTES)
         return Profile.from_json(text, key).name, None
-    except DocumentError as error:
-        return folder.person_id, f"{error}; the name is {folder.person_id}"
+    except (DocumentError, StorageRefusedError) as error:
+        return name, f"{error}; the name is {name}"
     except MissingObjectError:  # deleted meanwhile
-        return folder.person_id, None
+        return name, None
 
 
 def read_voiceprints(storage: S3Storage, user_id: str) -> Voiceprints | None:

@@ -1,5 +1,6 @@
 """What the commands print and how they end; what they do is tested with the library."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,27 @@ def test_people_says_when_somebody_was_last_heard(embedded_storage: S3Storage) -
         f"anne anne 1 10.0 s {today:%Y-%m-%d}",
         "ben ben 1 10.0 s never",
     ]
+
+
+def test_people_for_programs(embedded_storage: S3Storage) -> None:
+    assert json.loads(run("people", "--user", "user", "--json").stdout) == []
+    enrolled = enrol_voices(embedded_storage, "user", {"Élodie [b]": ANNE, "anne": ANNE})
+    processed(embedded_storage, "user/a.wav", {"S0": ANNE}, enrolled)
+    anne, elodie = json.loads(run("people", "--user", "user", "--json").stdout)
+    assert elodie.keys() == {
+        *("person_id", "name", "samples", "speech_seconds", "consistency", "last_heard"),
+        *("same_voice_as", "problems"),
+    }
+    assert (anne["person_id"], elodie["person_id"]) == ("anne", "Élodie [b]")
+    assert (anne["same_voice_as"], elodie["same_voice_as"]) == (["Élodie [b]"], ["anne"])
+    assert elodie["last_heard"] is None or anne["last_heard"] is None, "one of them is named"
+    assert "has the voice of anne" in elodie["problems"][0]
+    table = run("people", "--user", "user").stdout
+    assert "Élodie [b]" in table
+    assert "has the voice of Élodie [b]" in table
+    answer = run("forget", "E\u0301lodie [b]", "--user", "user")
+    assert answer.exit_code == 0
+    assert "Élodie" not in run("people", "--user", "user").stdout
 
 
 def test_who_was_not_found_in_a_part_is_not_called_never_heard() -> None:

@@ -1,12 +1,13 @@
 """Enrolment and what follows from it, with the real embedding model over real S3."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from dagster import AssetKey, SensorResult, build_sensor_context
+from dagster import AssetKey, ExecuteInProcessResult, SensorResult, build_sensor_context
 from typer.testing import CliRunner
 
 from scribe_assets.artifacts.documents import (
@@ -152,6 +153,15 @@ def test_an_enrolment_names_the_person_in_all_recordings_without_their_models(
     assert before == after
 
 
+def checks_of(run: ExecuteInProcessResult) -> dict[str, str]:
+    """What each check of the voiceprints says is wrong; `none` where it has passed."""
+    told = {}
+    for check in run.get_asset_check_evaluations():
+        told[check.check_name] = str(check.metadata["what"].value).replace("\\", "")
+        assert check.passed == (told[check.check_name] == "none")
+    return told
+
+
 def no_bank(scribe: Scribe) -> None:
     """Nothing at all."""
 
@@ -170,12 +180,21 @@ def same_name(scribe: Scribe) -> None:
 
 
 @pytest.mark.parametrize(
-    ("prepare", "enrols", "people", "shown", "problem"),
+    ("prepare", "enrols", "people", "shown", "problems"),
     [
-        (no_bank, False, set(), set(), None),
-        (without_samples, False, set(), set(), "zoe cannot be recognised"),
-        (broken_profile, True, {"diane", "sheila"}, {"diane", "Sheila"}, "profile.json"),
-        (same_name, True, {"diane", "sheila"}, {"Sam"}, None),
+        (no_bank, False, set(), set(), {}),
+        (
+            *(without_samples, False, set(), set()),
+            {"samples_are_usable": "zoe: cannot be recognised"},
+        ),
+        (
+            *(broken_profile, True, {"diane", "sheila"}, {"diane", "Sheila"}),
+            {"samples_are_usable": "profile.json"},
+        ),
+        (
+            *(same_name, True, {"diane", "sheila"}, {"Sam"}),
+            {"names_are_distinct": "diane: is called Sam like sheila"},
+        ),
     ],
 )
 def test_banks(
@@ -185,7 +204,7 @@ def test_banks(
     enrols: bool,
     people: set[str],
     shown: set[str],
-    problem: str | None,
+    problems: dict[str, str],
 ) -> None:
     ref = put(f"{USER}/a.wav")
     if enrols:
@@ -195,9 +214,11 @@ def test_banks(
     assert run.success
     assert people_of(scribe, ref) == people
     assert {s.name for s in scribe.result(ref).speakers if s.name} == shown
-    (check,) = run.get_asset_check_evaluations()
-    assert check.passed == (problem is None)
-    assert (problem or "none") in str(check.metadata["what"].value)
+    told = checks_of(run)
+    assert told.keys() == {"samples_are_usable", "voices_are_distinct", "names_are_distinct"}
+    for name, what in told.items():
+        assert problems.get(name, "none") in what
+        assert (what == "none") == (name not in problems)
 
 
 def with_music(speech: np.ndarray) -> np.ndarray:
@@ -250,9 +271,7 @@ def test_bad_samples_are_named_and_cost_nobody_else(
     run = scribe.refresh_people(USER)
     assert run.success
     assert people_of(scribe, ref) == {"diane"}
-    (check,) = run.get_asset_check_evaluations()
-    told = str(check.metadata["what"].value)
-    assert not check.passed
+    told = checks_of(run)["samples_are_usable"]
     for name, why in (
         ("both.wav", "several voices"),
         ("short.wav", "too little speech"),
@@ -435,3 +454,59 @@ def test_the_sensor_asks_for_the_users_whose_bank_changed(scribe: Scribe, diane:
         scribe.storage.delete(item.bucket, item.key)
     assert [partition for partition, _ in tick()] == [USER]
     assert tick() == []
+
+
+def part(name: str, sample_recording: Path, file: Path, turn: int) -> Path:
+    """A sample of one turn of a speaker."""
+    (speech,) = media.cut(decode(sample_recording), VOICES[name][turn : turn + 1])
+    soundfile.write(file, speech, media.SAMPLE_RATE)
+    return file
+
+
+def test_who_is_enrolled_under_two_ids_is_named_as_one_of_them(
+    scribe: Scribe, put: Callable[[str], RecordingRef], sample_recording: Path, tmp_path: Path
+) -> None:
+    ref = put(f"{USER}/a.wav")
+    whole = tmp_path / "whole.wav"
+    soundfile.write(whole, speech_of("Diane", sample_recording), media.SAMPLE_RATE)
+    add(scribe, "Élodie Müller", part("Diane", sample_recording, tmp_path / "one.wav", 1))
+    add(scribe, "zoe", whole)
+    run = scribe.refresh_people(USER)
+    assert run.success
+    assert people_of(scribe, ref) == {"zoe"}, "who has more speech"
+    identities = read_document(scribe.storage, ref, SpeakerIdentities)
+    (identity,) = [one for one in identities.identities if one.person_id]
+    assert identity.reason.endswith("; the same voice as Élodie Müller")
+    told = checks_of(run)
+    assert "zoe: has the voice of Élodie Müller" in told["voices_are_distinct"]
+    assert "Élodie Müller: has the voice of zoe" in told["voices_are_distinct"]
+    assert told["samples_are_usable"] == told["names_are_distinct"] == "none"
+    shown = json.loads(CliRunner().invoke(app, ["people", "--user", USER, "--json"]).stdout)
+    assert [(p["person_id"], p["same_voice_as"]) for p in shown] == [
+        ("zoe", ["Élodie Müller"]),
+        ("Élodie Müller", ["zoe"]),
+    ]
+    assert shown[1]["problems"] == [told["voices_are_distinct"].splitlines()[-1][17:]]
+
+
+def test_a_strangers_sample_is_told_and_not_averaged_in(
+    scribe: Scribe, put: Callable[[str], RecordingRef], sample_recording: Path, tmp_path: Path
+) -> None:
+    ref = put(f"{USER}/a.wav")
+    for turn in (0, 1):
+        file = part("Diane", sample_recording, tmp_path / f"d{turn}.wav", turn)
+        add(scribe, "diane", file)
+    stranger = part("Sheila", sample_recording, tmp_path / "s.wav", 0)
+    add(scribe, "diane", stranger)
+    run = scribe.refresh_people(USER)
+    assert people_of(scribe, ref) == {"diane"}
+    (line,) = checks_of(run)["samples_are_usable"].splitlines()
+    assert f"sample {USER}/diane/voice/s.wav is not used: its voice is unlike the other" in line
+    # With one of each, nobody can tell whose folder it is.
+    scribe.storage.delete(scribe.storage.identity_bucket, f"{USER}/diane/voice/d1.wav")
+    run = scribe.refresh_people(USER)
+    assert people_of(scribe, ref) == set()
+    (line,) = checks_of(run)["samples_are_usable"].splitlines()
+    assert "diane: cannot be recognised" in line
+    assert "d0.wav" in line
+    assert "s.wav" in line

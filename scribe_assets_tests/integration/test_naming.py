@@ -123,3 +123,23 @@ def test_another_threshold_is_followed(embedded_storage: S3Storage) -> None:
     assert names(storage, ref) == ["anne"]
     list(refresh_names(storage, USER, 0.9))
     assert names(storage, ref) == [None]
+
+
+def test_forgetting_one_of_two_ids_keeps_the_name_of_the_other(embedded_storage: S3Storage) -> None:
+    """Also where nothing can be compared anew; ids may have spaces, and be a part of others."""
+    storage = embedded_storage
+    people = {"anne": ANNE, "anne b": ANNE, "anne b (2)": ANNE, "ben": BEN}
+    enrolled = enrol_voices(storage, USER, people)
+    ref = processed(storage, f"{USER}/a.wav", {"S0": ANNE, "S1": BEN}, enrolled)
+    before = read_document(storage, ref, SpeakerIdentities)
+    assert before.identities[0].reason.endswith("; the same voice as anne b, anne b (2)")
+    other_model(storage, enrolled)
+    forget(storage, USER, "anne b (2)")
+    list(refresh_names(storage, USER, None))
+    after = read_document(storage, ref, SpeakerIdentities)
+    assert after.identities[0].reason == "above threshold: 1.00 >= 0.58"
+    assert after.identities[1] == before.identities[1]
+    assert names(storage, ref) == ["anne", "ben"]
+    forget(storage, USER, "anne")
+    list(refresh_names(storage, USER, None))
+    assert names(storage, ref) == [None, "ben"]

@@ -68,8 +68,24 @@ def test_one_bad_sample_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("user", "person", "names", "problem"),
     [
-        (USER, "a b", ["a.wav"], "is no person id"),
-        (USER, "", ["a.wav"], "is no person id"),
+        *[
+            (USER, person, ["a.wav"], f"is no person id: {why}")
+            for person, why in [
+                ("", "it is no name of a folder"),
+                ("..", "it is no name of a folder"),
+                ("a/b", "it is no name of a folder"),
+                ("a\nb", "it has control characters"),
+                ("a\udcff", "it has control characters"),
+                (" a", "it has spaces at an end"),
+                ("a  b", "it has spaces at an end or in a row"),
+                (
+                    "a\u202eb",
+                    "it has spaces at an end or in a row, or characters that cannot be seen",
+                ),
+                ("SPEAKER_01", "speakers whom nobody knows are called so"),
+                ("é" * 128, "it has more than 255 bytes"),
+            ]
+        ],
         ("a/b", "anne", ["a.wav"], "is no user"),
         (USER, "anne", ["a.wav", "sub/a.wav"], "a name of its own"),
         (USER, "anne", [".a.wav"], "does not begin with a dot"),

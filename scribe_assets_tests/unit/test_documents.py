@@ -106,3 +106,35 @@ def test_another_encoding_is_named_and_not_guessed_at() -> None:
 
 def test_a_profile_may_say_more() -> None:
     assert Profile.from_json('{"name": "Anne", "team": "son"}', "").name == "Anne"
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("  Anne \t\n B.\u2028", "Anne B."),
+        ("E\u0301lodie Mu\u0308ller", "Élodie Müller"),
+        ("\ufeff\u202dTom\u202c\u200b", "Tom"),
+        ("👩‍👧 نیلوفر‌ها", "👩‍👧 نیلوفر‌ها"),
+        ("x" * 200, "x" * 200),
+        (" " * 300 + "Anne", "Anne"),
+    ],
+)
+def test_a_name_is_one_line_in_which_all_is_seen(written: str, kept: str) -> None:
+    assert Profile.from_json(json.dumps({"name": written}), "").name == kept
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        *(("", "that can be seen"), (" \n", "that can be seen"), ("\u200b\u200d", "can be seen")),
+        *(("\u3164\u2800", "can be seen"), ("\u0301", "can be seen")),
+        *(("a\x00b", r"control character '\x00'"), ("a\x1b[31m", r"control character '\x1b'")),
+        ("x" * 201, "at most 200 characters, not 201"),
+        (None, "should be a valid string"),
+    ],
+)
+def test_what_is_no_name_is_told_in_one_sentence(written: str | None, says: str) -> None:
+    with pytest.raises(DocumentError, match=r"^profile\.json is not as expected: name: ") as caught:
+        Profile.from_json(json.dumps({"name": written}), "profile.json")
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)

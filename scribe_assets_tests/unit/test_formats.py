@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from scribe_assets.artifacts import formats
-from scribe_assets.artifacts.documents import Diarization, Result, Transcript
+from scribe_assets.artifacts.documents import Diarization, Result, Speaker, Transcript
 from scribe_assets.artifacts.formats import FORMATS
 from scribe_assets.artifacts.formats.format import Format
 from scribe_assets.artifacts.formats.plain import facts
@@ -193,3 +193,63 @@ def test_a_format_is_added_by_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(formats.forms_of(transcript)) == [(counted, "1 words")]
     assert counted.file_name == "transcript.count.txt"
     assert counted not in formats.formats_of(Result).values()
+
+
+def speaking(*people: tuple[str | None, str | None]) -> Result:
+    """A result in which each of these people (id, name) has a segment."""
+    labels = [f"SPEAKER_{number:02}" for number in range(len(people))]
+    speakers = [
+        Speaker(label=label, person_id=person, name=name, score=0.8, speech_seconds=1)
+        for label, (person, name) in zip(labels, people, strict=True)
+    ]
+    segments = [segment(10.0 * i, label, "Yes.") for i, label in enumerate(labels)]
+    return RESULT.model_copy(update={"speakers": speakers, "segments": segments})
+
+
+@pytest.mark.parametrize("form", ["srt", "vtt", "md", "html"])
+def test_two_people_with_one_name_are_told_apart_by_their_ids(form: str) -> None:
+    same = FORMATS[form].render(
+        speaking(("tom-a", "Tom"), ("tom-b", "Tom"), ("tom-a", "Tom"), ("anne", "Anne"))
+    )
+    shown = re.findall(r"Tom \([a-z-]*\)|Anne", same)
+    assert shown[-4:] == ["Tom (tom-a)", "Tom (tom-b)", "Tom (tom-a)", "Anne"]
+    assert "Anne (" not in same
+    assert "Tom (" not in FORMATS[form].render(speaking(("tom-a", "Tom"), ("tom-a", "Tom")))
+
+
+def test_names_that_look_alike_are_the_same_name() -> None:
+    result = speaking(("a", "Zoé"), ("b", "ZOE\u0301"), (None, None), ("c", "SPEAKER_02"))
+    assert list(result.display_names().values()) == [
+        *("Zoé (a)", "ZOÉ (b)", "SPEAKER_02", "SPEAKER_02 (c)")
+    ]
+    assert [speaker.name for speaker in result.speakers[:2]] == ["Zoé", "ZOE\u0301"]
+
+
+def test_ids_that_lose_their_spaces_stay_two_in_rttm() -> None:
+    lines = FORMATS["rttm"].render(speaking(("tom b", None), ("tom_b", None), ("é ü", None)))
+    assert [line.split()[7] for line in lines.splitlines()] == ["tom%20b", "tom_b", "é_ü"]
+
+
+INJECTION = "Tom\n\n9\n00:00:01,000 --> 00:00:09,000\r\nEve: all mine\u2028<b>\u202e\x00\x85# Eve"
+SHOWN = "Tom 9 00:00:01,000 → 00:00:09,000 Eve: all mine <b> # Eve"
+
+
+@pytest.mark.parametrize("form", [*FORMATS])
+def test_a_name_in_an_old_result_adds_no_line(form: str) -> None:
+    """Names are cleaned when they are read; in results that are older they may hold anything."""
+    clean = FORMATS[form].render(speaking(("tom", "Tom")))
+    dirty = FORMATS[form].render(speaking(("tom", INJECTION)))
+    assert len(dirty.splitlines()) == len(clean.splitlines())
+    assert not set(dirty) & set("\x00\x85\u202e\u2028\r")
+    assert dirty.count("-->") == clean.count("-->")
+    if form == "srt":
+        assert dirty == clean.replace("Tom", SHOWN)
+
+
+@pytest.mark.parametrize("form", [*FORMATS])
+def test_an_id_adds_no_line(form: str) -> None:
+    clean = FORMATS[form].render(speaking(("tom", None)))
+    dirty = FORMATS[form].render(speaking(("to\nm\r\u2028", None)))
+    assert dirty.count("\n") == clean.count("\n")
+    for line in dirty.splitlines() if form == "rttm" else []:
+        assert len(line.split()) == 10

@@ -1,13 +1,19 @@
 """The people of an identity bank, and which of them each speaker of a recording is."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from scribe_assets.artifacts.documents.base import Document
 from scribe_assets.artifacts.documents.embeddings import as_array
+from scribe_assets.artifacts.documents.text import MAX_NAME, clean_name
+from scribe_assets.speech.voices.enrolment import Judgement, judge
 from scribe_assets.speech.voices.voice import Identity, Voiceprint, VoiceSample, voiceprint
+
+
+def _name(value: Any) -> Any:
+    return clean_name(value) if isinstance(value, str) else value
 
 
 class Profile(Document):
@@ -15,7 +21,7 @@ class Profile(Document):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    name: str = Field(min_length=1)
+    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME), BeforeValidator(_name)]
     created_at: datetime | str | None = None
 
 
@@ -39,22 +45,12 @@ class EnrolledPerson(Document):
     problem: str | None
     samples: list[EnrolledSample]
 
-    def voiceprint(self) -> Voiceprint | None:
-        """The person's voice; None where no sample can be used."""
-        samples = [
+    def voices(self) -> list[VoiceSample]:
+        """The samples, to be compared."""
+        return [
             VoiceSample(as_array(s.embedding), s.speech_seconds, s.consistency, s.problem)
             for s in self.samples
         ]
-        return voiceprint(self.person_id, self.name, samples)
-
-    @property
-    def problems(self) -> list[str]:
-        """What is wrong with the profile and the samples, a sentence each."""
-        sentences = [self.problem] if self.problem else []
-        sentences += [f"sample {s.key} is not used: {s.problem}" for s in self.samples if s.problem]
-        if not any(s.embedding for s in self.samples):
-            sentences.append(f"{self.person_id} cannot be recognised: no usable voice sample")
-        return sentences
 
 
 class Voiceprints(Document):
@@ -66,9 +62,18 @@ class Voiceprints(Document):
     model: str
     people: list[EnrolledPerson]
 
+    def judged(self) -> dict[str, Judgement]:
+        """By person, which samples are used; see `judge`."""
+        return judge({person.person_id: person.voices() for person in self.people})
+
     def voiceprints(self) -> list[Voiceprint]:
-        """The voiceprints of those who can be recognised."""
-        made = [person.voiceprint() for person in self.people]
+        """The voiceprints of those who can be recognised, of the samples that are their voice."""
+        voices = {person.person_id: person.voices() for person in self.people}
+        judged = judge(voices)
+        made = []
+        for person in self.people:
+            used = [voices[person.person_id][index] for index in judged[person.person_id].used]
+            made.append(voiceprint(person.person_id, person.name, used))
         return [voiceprint for voiceprint in made if voiceprint is not None]
 
 

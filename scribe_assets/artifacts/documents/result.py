@@ -1,11 +1,13 @@
 """Who said what when."""
 
+from collections import Counter
 from typing import Literal
 
 from pydantic import Field
 
 from scribe_assets.artifacts.documents.base import Document
 from scribe_assets.artifacts.documents.recording import Source
+from scribe_assets.artifacts.documents.text import looks, one_line
 from scribe_assets.speech.timeline import SpokenSegment
 
 
@@ -45,10 +47,29 @@ class Result(Document):
     warnings: list[str] = Field(default_factory=list)
 
     def display_name(self, label: str | None) -> str:
-        """A speaker's name for people: the name where known, else the label."""
+        """A speaker's name for people, in one line: the name where known, else the label.
+
+        Two people who are called the same are told apart by their ids, in brackets. In `speakers`
+        the name stays as the profile has it.
+        """
         if label is None:
             return "UNKNOWN"
-        return next((s.name for s in self.speakers if s.label == label and s.name), label)
+        return self.display_names().get(label, label)
+
+    def display_names(self) -> dict[str, str]:
+        """The name of each speaker for people, by label; see `display_name`."""
+        names = {
+            s.label: one_line(s.name or "") or one_line(s.person_id or "") for s in self.speakers
+        }
+        people = {(looks(names[s.label] or s.label), s.person_id or s.label) for s in self.speakers}
+        number = Counter(name for name, _ in people)
+        shown = {}
+        for speaker in self.speakers:
+            name = names[speaker.label]
+            if name and number[looks(name)] > 1:
+                name = f"{name} ({one_line(speaker.person_id or speaker.label)})"
+            shown[speaker.label] = name or speaker.label
+        return shown
 
     def speaker_id(self, label: str | None) -> str:
         """A speaker's name for machines: the person's id where known, else the label."""

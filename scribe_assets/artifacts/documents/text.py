@@ -1,6 +1,7 @@
-"""Text in files that people write with any program."""
+"""Text in files that people write with any program, and the names in it."""
 
 import codecs
+import unicodedata
 
 from scribe_assets.errors import DocumentError
 
@@ -37,3 +38,59 @@ def decoded(data: bytes, name: str) -> str:
         raise DocumentError(
             f"{name} is not UTF-8 text but looks like {likely}; save it as UTF-8"
         ) from error
+
+
+MAX_NAME = 200
+"""Characters of a person's name."""
+
+JOINERS = "\u200c\u200d"
+"""They show nothing, but letters beside them are written in another way (Persian, Hindi, emoji)."""
+
+BLANK = "\u115f\u1160\u2800\u3164\uffa0"
+"""Characters that Unicode counts as letters or signs, and that show nothing: fillers of Hangul, the
+empty pattern of Braille."""
+
+
+def one_line(text: str) -> str:
+    """A name as one line in which all is seen: composed (Unicode NFC), white space of any kind as
+    single spaces, without control characters and without those that only direct the layout, such as
+    the ones that turn the direction of writing (Unicode standard annex 9).
+
+    >>> one_line(" Anne\\n\\u202eB. ")
+    'Anne B.'
+    """
+    kept = (
+        " " if character.isspace() else character
+        for character in unicodedata.normalize("NFC", text)
+        if character.isspace()
+        or character in JOINERS
+        or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
+    )
+    return " ".join("".join(kept).split()).strip(JOINERS + " ")
+
+
+def clean_name(text: str) -> str:
+    """A name as it is kept: see `one_line`.
+
+    Raises:
+        ValueError: a sentence; what is left shows nothing or is too long, or there are control
+            characters in it, so that it is no text.
+    """
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs") and not character.isspace():
+            raise ValueError(
+                f"a name is one line of text, without the control character {character!a}"
+            )
+    name = one_line(text)
+    if all(unicodedata.category(c)[0] in "MCZ" or c in BLANK for c in name):
+        raise ValueError(
+            "a name has a letter or a sign that can be seen; leave it out to use the id"
+        )
+    if len(name) > MAX_NAME:
+        raise ValueError(f"a name has at most {MAX_NAME} characters, not {len(name)}")
+    return name
+
+
+def looks(name: str) -> str:
+    """What two names have in common that people take for the same."""
+    return unicodedata.normalize("NFKC", one_line(name)).casefold()

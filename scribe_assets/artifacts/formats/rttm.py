@@ -5,9 +5,12 @@ name, confidence, look-ahead (NIST, The 2009 Rich Transcription Meeting Recognit
 Plan, appendix A). A name has no spaces; `<NA>` stands where there is nothing.
 """
 
+from collections import Counter
 from collections.abc import Iterable
+from urllib.parse import quote
 
 from scribe_assets.artifacts.documents import Diarization, Result
+from scribe_assets.artifacts.documents.text import one_line
 from scribe_assets.artifacts.formats.format import Format
 from scribe_assets.speech.timeline import Turn
 
@@ -18,8 +21,17 @@ def line(file: str, turn: Turn) -> str:
     >>> line("meeting", Turn(6.69, 7.12, "SPEAKER_00"))
     'SPEAKER meeting 1 6.690 0.430 <NA> <NA> SPEAKER_00 <NA> <NA>'
     """
-    speaker = "_".join(turn.speaker.split()) or "<NA>"
+    speaker = field(turn.speaker) or "<NA>"
     return f"SPEAKER {file} 1 {turn.start:.3f} {turn.duration:.3f} <NA> <NA> {speaker} <NA> <NA>"
+
+
+def field(speaker: str) -> str:
+    """A speaker's id without white space.
+
+    >>> field("Élodie Müller")
+    'Élodie_Müller'
+    """
+    return "_".join(one_line(speaker).split())
 
 
 def _lines(file: str, turns: Iterable[Turn]) -> str:
@@ -32,13 +44,17 @@ def render_diarization(diarization: Diarization) -> str:
 
 
 def render(result: Result) -> str:
-    """The segments, by person id where the speaker is known, else by label."""
+    """The segments, by person id where the speaker is known, else by label. Ids that would become
+    the same (`tom b`, `tom_b`) are percent-encoded (RFC 3986)."""
+    number = Counter(field(who) for who in {result.speaker_id(s.label) for s in result.speakers})
+
+    def speaker(label: str | None) -> str:
+        who = result.speaker_id(label)
+        return quote(who, safe="") if number[field(who)] > 1 else who
+
     return _lines(
         result.recording_id,
-        (
-            Turn(segment.start, segment.end, result.speaker_id(segment.speaker))
-            for segment in result.segments
-        ),
+        (Turn(segment.start, segment.end, speaker(segment.speaker)) for segment in result.segments),
     )
 
 

@@ -11,11 +11,13 @@ from dagster import (
 )
 
 from scribe_assets.artifacts.documents import SpeakerEmbeddings, SpeakerIdentities, Voiceprints
+from scribe_assets.artifacts.documents.text import one_line
 from scribe_assets.artifacts.formats.md import escape
 from scribe_assets.assets.identification import Identification
 from scribe_assets.assets.people.voiceprints import voiceprints
 from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
+from scribe_assets.library.bank_problems import bank_problems
 from scribe_assets.library.naming import decide
 from scribe_assets.library.voiceprints import refresh_voiceprints
 from scribe_assets.partitions import recordings
@@ -52,12 +54,13 @@ def speaker_identities(
             enrolled, _ = refresh_voiceprints(
                 storage, running.ref.user_id, models.names["embedding"], models.embedder_on_cpu
             )
-            for problem in (line for person in enrolled.people for line in person.problems):
+            for problem in bank_problems(enrolled):
                 context.log.warning(problem)
         document = decide(speaker_embeddings, enrolled, identification.threshold)
         rows = "".join(
-            f"| {i.label} | {escape(i.name or '')} | {escape(i.reason)} |\n"
+            "| " + " | ".join(escape(one_line(cell or "")) for cell in cells) + " |\n"
             for i in document.identities
+            for cells in [(i.label, i.person_id, i.name, i.reason)]
         )
         return Output(
             document,
@@ -65,7 +68,9 @@ def speaker_identities(
                 "identified": sum(i.person_id is not None for i in document.identities),
                 "speakers": len(document.identities),
                 "enrolled": len(document.enrolled),
-                "preview": MetadataValue.md(f"| label | person | why |\n|---|---|---|\n{rows}"),
+                "preview": MetadataValue.md(
+                    f"| label | person | name | why |\n|---|---|---|---|\n{rows}"
+                ),
                 **running.speed(recording.duration),
             },
         )

@@ -4,6 +4,7 @@
     networks        WeSpeaker's networks as pyannote models
     embedding       loading such a model, and embedding speech with it
     samples         samples of people and the speakers of recordings, embedded
+    enrolment       whether samples and people of a bank have the voices they should have
     identification  the decision who a speaker is, among those who are enrolled
 
 What does not belong here: who speaks when (see `diarization`), and where samples and voiceprints

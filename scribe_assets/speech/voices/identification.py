@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from scribe_assets.speech.voices.enrolment import one_person_each
 from scribe_assets.speech.voices.voice import Identity, Voice, Voiceprint
 
 THRESHOLD = 0.58
@@ -17,6 +18,10 @@ MARGIN = 0.05
 
 SAME_VOICE = 0.7
 """Cosine similarity from which two labels of a recording are one voice that was split."""
+
+
+SAME_VOICE_AS = "; the same voice as "
+"""In a reason, before the other ids of the person who is named."""
 
 
 def identify(
@@ -33,17 +38,26 @@ def identify(
     similar by the margin. A label without a person of its own takes the name of another label if
     both clearly have the same voice.
 
+    Ids with the same voice are one person (see `one_person_each`), as similar as the most similar
+    of them and called by the first; the reason names the others.
+
     Args:
         voices: the speakers of a recording.
         voiceprints: the people enrolled by its user.
         threshold: cosine similarity, -1 to 1.
         margin: difference of cosine similarities.
     """
-    scores = similarities(voices, voiceprints)
+    scores, people = similarities(voices, voiceprints), one_person_each(voiceprints)
+    others = [[voiceprints[index].person_id for index in ids[1:]] for ids in people]
+    scores = np.stack([scores[:, ids].max(axis=1) for ids in people], axis=1) if people else scores
+    voiceprints = [voiceprints[ids[0]] for ids in people]
     assigned = assign(scores, threshold)
     decided = []
     for row, voice in enumerate(voices):
         verdict = _judge(row, voices, voiceprints, scores, assigned, threshold, margin)
+        if verdict.accepted and verdict.person is not None and others[verdict.person]:
+            reason = f"{verdict.reason}{SAME_VOICE_AS}{', '.join(others[verdict.person])}"
+            verdict = replace(verdict, reason=reason)
         decided.append(_identity(voice, voiceprints, scores[row], verdict))
     # A label that was taken for the same person as an unnamed one stays unnamed, too.
     named = {identity.label for identity in decided if identity.person_id}

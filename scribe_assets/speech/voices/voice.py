@@ -42,11 +42,14 @@ class Voice:
 
 @dataclass(frozen=True)
 class Voiceprint:
-    """An enrolled person: (dimension,) embedding of length 1."""
+    """An enrolled person: (dimension,) embedding of length 1, of so much speech, and the embeddings
+    of the samples that it was made of."""
 
     person_id: str
     name: str
     embedding: np.ndarray
+    speech_seconds: float = 0.0
+    samples: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,12 @@ def voiceprint(person_id: str, name: str, samples: Sequence[VoiceSample]) -> Voi
     Returns:
         None where no sample can be used.
     """
-    used = [s.embedding * s.speech_seconds for s in samples if s.embedding is not None]
+    used = [s for s in samples if s.embedding is not None]
     if not used:
         return None
-    mean = np.sum(used, axis=0)
-    return Voiceprint(person_id, name, mean / np.linalg.norm(mean))
+    embeddings = tuple(s.embedding for s in used if s.embedding is not None)
+    seconds = [s.speech_seconds for s in used]
+    mean = np.sum(
+        [point * weight for point, weight in zip(embeddings, seconds, strict=True)], axis=0
+    )
+    return Voiceprint(person_id, name, mean / np.linalg.norm(mean), sum(seconds), embeddings)
