@@ -6,10 +6,8 @@ that, `aresample=async`, believes every jump, and makes 110 s of two joined file
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -18,6 +16,7 @@ from scribe_assets.speech.media.audio import BYTES_A_SAMPLE, SAMPLE_RATE, PcmCha
 from scribe_assets.speech.media.clock import Beginnings, Clock
 from scribe_assets.speech.media.ffmpeg import BoundedFfmpeg
 from scribe_assets.speech.media.formats import input_options
+from scribe_assets.speech.media.frames import FILTER, Run, read_runs
 from scribe_assets.speech.media.limits import MediaLimits
 from scribe_assets.speech.media.parts import Part, find_parts
 from scribe_assets.speech.media.plain_mix import PlainMix
@@ -27,19 +26,7 @@ from scribe_assets.speech.progress import Progress
 from scribe_assets.speech.timeline import TimeSpan
 
 if TYPE_CHECKING:
-    import av
-
-FRAME = 1024
-"""Samples that ffmpeg hands over at once, 64 ms: of them, the first has the time stamp. A frame of
-most codecs is smaller, and each costs time here."""
-
-JUMPED = 10**12
-COUNT_JUMPS = (
-    f"st(1\\, ld(1) + lt(PTS\\, ld(0) - {SAMPLE_RATE // 2}))\\; "
-    f"st(0\\, PTS)\\; PTS + ld(1) * {JUMPED}"
-)
-"""For each jump backwards, so much is added to the time stamps that follow: ffmpeg hands over none
-that is before another one, and would set them all to the one before."""
+    pass
 
 UNDECODABLE = ("Error submitting packet", "Decoding error")
 """What ffmpeg says of a frame that it leaves out. A tag behind the sound makes it say so too."""
@@ -225,8 +212,8 @@ class _Decoder:
                 track.clock = Clock(beginnings, SAMPLE_RATE, base)
         ffmpeg = BoundedFfmpeg(self._arguments(opened, part, tracks), str(self.source), self.limits)
         try:
-            for track, samples, stamp in _frames(ffmpeg, tracks):
-                self._write(track, samples, stamp)
+            for run in read_runs(ffmpeg):
+                self._write(tracks[run.track], run)
         except BaseException:
             ffmpeg.stop("the conversion was given up")
             raise
@@ -252,18 +239,18 @@ class _Decoder:
             if track.channels:  # a part after the first has as many
                 outputs += [f"-ac:a:{number}", str(track.channels)]
         url = part.url(self.source, self.source.stat().st_size)
-        resample = f"aresample={SAMPLE_RATE},asetnsamples=n={FRAME}:p=0,asetpts={COUNT_JUMPS}"
         return [
             *("-nostdin", "-hide_banner", "-nostats", "-v", "error", "-copyts"),
             *(*inputs, "-i", url, *outputs),
-            *("-filter:a", resample, "-c:a", "pcm_s16le", "-f", "nut", "pipe:1"),
+            *("-filter:a", FILTER, "-c:a", "pcm_s16le", "-f", "nut", "pipe:1"),
         ]
 
-    def _write(self, track: DecodedTrack, samples: bytes, stamp: int) -> None:
+    def _write(self, track: DecodedTrack, run: Run) -> None:
         """Put samples where they belong."""
         assert track.clock  # noqa: S101
-        frame = track.channels * BYTES_A_SAMPLE
-        placement = track.clock.place(stamp, len(samples) // frame)
+        track.channels = run.channels
+        samples, frame = run.samples, run.channels * BYTES_A_SAMPLE
+        placement = track.clock.place(run.stamp, len(samples) // frame)
         seconds = track.clock.position / SAMPLE_RATE
         if seconds > self.limits.hours * 3600:
             raise MediaError(
@@ -308,40 +295,3 @@ class _Decoder:
                     f"{which} promises {track.promised:.1f} s of sound, "
                     f"{heard:.1f} s could be decoded"
                 )
-
-
-def _frames(
-    ffmpeg: BoundedFfmpeg, tracks: list[DecodedTrack]
-) -> Iterator[tuple[DecodedTrack, bytes, int]]:
-    """What comes from ffmpeg: the track, interleaved 16-bit samples, and their time stamp."""
-    with _pipe(ffmpeg) as container:
-        if container is None:
-            return
-        units = []
-        for track, stream in zip(tracks, container.streams.audio, strict=True):
-            track.channels = stream.codec_context.channels
-            units.append(float((stream.time_base or Fraction(1, SAMPLE_RATE)) * SAMPLE_RATE))
-        for packet in container.demux():
-            ffmpeg.alive()
-            index, stamp = packet.stream_index, packet.pts
-            if stamp is None or not packet.size:
-                continue
-            stamp = round(stamp * units[index])
-            # Time stamps may begin below 0, so the remainder is taken around it.
-            stamp = (stamp + JUMPED // 2) % JUMPED - JUMPED // 2
-            yield tracks[index], bytes(packet), stamp
-
-
-@contextmanager
-def _pipe(ffmpeg: BoundedFfmpeg) -> "Iterator[av.container.InputContainer | None]":
-    """The samples of ffmpeg, as a container; None where it had none."""
-    import av
-    from av.error import FFmpegError
-
-    try:
-        container = av.open(f"pipe:{ffmpeg.output.fileno()}", format="nut")
-    except FFmpegError:
-        yield None
-        return
-    with container:
-        yield container
