@@ -7,6 +7,7 @@
     │   ├── StackError            a process of the stack did not start, or ended
     │   ├── MediaError            an upload or a sample is not usable audio or video
     │   ├── DocumentError         a JSON document is not what it should be
+    │   ├── VersionError          artifacts are of different versions of an upload
     │   ├── MissingObjectError    an object that should be in S3 is not there
     │   └── StorageRefusedError   S3 refuses: credentials, rights, an unknown bucket, an archive
     └── PassingError              a later try may succeed
@@ -45,6 +46,10 @@ class MediaError(PermanentError):
 
 class DocumentError(PermanentError):
     """A JSON document is not what it should be; the message says where."""
+
+
+class VersionError(PermanentError):
+    """Artifacts are of different versions of an upload; the message says what to materialise."""
 
 
 class MissingObjectError(PermanentError):

@@ -59,3 +59,10 @@ class Scribe:
 
     def read(self, ref: RecordingRef, name: str) -> str:
         return self.storage.read(self.storage.processed_bucket, processed_key(ref, name)).decode()
+
+
+def failure(run: ExecuteInProcessResult) -> str:
+    """The sentence with which the one step of a run failed that did."""
+    (event,) = [e for e in run.all_events if e.is_step_failure]
+    fault = event.step_failure_data.user_failure_data
+    return fault.description or "" if fault else ""

@@ -8,10 +8,18 @@ from dataclasses import dataclass, field
 from dagster import AssetExecutionContext
 
 from scribe_assets.artifacts.documents import Source
+from scribe_assets.errors import MissingObjectError
 from scribe_assets.failures import permanent_failures
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library.status import started
-from scribe_assets.storage.recordings import find_upload, read_status, to_source, write_status
+from scribe_assets.storage.recordings import (
+    find_upload,
+    is_of,
+    is_same_version,
+    read_status,
+    to_source,
+    write_status,
+)
 from scribe_assets.storage.s3 import S3Storage
 
 PROGRESS_SECONDS = 5.0
@@ -62,15 +70,27 @@ class Stage:
             is_current: the stage has just looked at the upload, so that no version is newer.
         """
         context = self.progress.context
+        before = None if is_current else read_status(self.storage, self.ref)
         status = started(
-            None if is_current else read_status(self.storage, self.ref),
+            before,
             source,
             job_id,
             context.run_id,
             context.asset_key.to_user_string(),
+            is_newest=before is not None and self._is_newest(before.source, source),
         )
         if status is not None:
             write_status(self.storage, status)
+
+    def _is_newest(self, shown: Source, own: Source) -> bool:
+        """Whether the version that the status shows is another one than this stage's, and the one
+        that lies in the bucket."""
+        if is_same_version(shown, own):
+            return False
+        try:
+            return is_of(self.storage.head(self.storage.uploads_bucket, shown.key), shown)
+        except MissingObjectError:
+            return False
 
 
 @contextmanager

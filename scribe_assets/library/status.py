@@ -75,13 +75,19 @@ def seen(status: Status | None, source: Source, job_id: str | None) -> Status | 
 
 
 def started(
-    status: Status | None, source: Source, job_id: str | None, run_id: str, step: str
+    status: Status | None,
+    source: Source,
+    job_id: str | None,
+    run_id: str,
+    step: str,
+    *,
+    is_newest: bool = False,
 ) -> Status | None:
     """A stage has started.
 
-    The status stays where it tells of a newer version: one that waits for its run, or one that was
-    uploaded later. Two runs of one recording are under way after an upload is overwritten, and the
-    older one must not hide the newer one.
+    The status stays where it tells of a newer version: one that waits for its run, one that is the
+    upload as it lies in the bucket, or one that was uploaded later. Two runs of one recording are
+    under way after an upload is overwritten, and the older one must not hide the newer one.
 
     Args:
         status: the status as it is; None also where the stage has just looked at the upload, so
@@ -90,11 +96,13 @@ def started(
         job_id: the client's word for the job.
         run_id: the run of the stage.
         step: the name of the stage.
+        is_newest: the version that the status tells of is the one in the bucket. Times do not say
+            which version came last: some clients keep the time of the file.
     """
     if (
         status is not None
         and not is_same_version(status.source, source)
-        and (status.state == "queued" or is_older(source, status.source))
+        and (status.state == "queued" or is_newest or is_older(source, status.source))
     ):
         return None
     changed = {"state": "running", "run_id": run_id, "step": step}

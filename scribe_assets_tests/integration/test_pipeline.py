@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from dagster import ExecuteInProcessResult
 
 from scribe_assets.artifacts.documents import Result, Transcript
 from scribe_assets.artifacts.formats import FORMATS
@@ -14,7 +13,7 @@ from scribe_assets.local.demo import enrol
 from scribe_assets.storage.layout import processed_key
 from scribe_assets.storage.recordings import read_document, read_status
 from scribe_assets_tests.media import encode, make_video, shared_data, silence
-from scribe_assets_tests.pipeline import Scribe
+from scribe_assets_tests.pipeline import Scribe, failure
 
 pytestmark = pytest.mark.models
 
@@ -25,12 +24,6 @@ def words(text: str) -> list[str]:
 
 def spoken(result: Result | Transcript) -> list[str]:
     return words(" ".join(segment.text for segment in result.segments))
-
-
-def failure(run: ExecuteInProcessResult) -> str:
-    (event,) = [e for e in run.all_events if e.is_step_failure]
-    fault = event.step_failure_data.user_failure_data
-    return fault.description or "" if fault else ""
 
 
 def test_the_sample_comes_out_with_names(

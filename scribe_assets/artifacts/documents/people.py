@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from scribe_assets.artifacts.documents.base import Document
 from scribe_assets.artifacts.documents.embeddings import as_array
+from scribe_assets.artifacts.documents.recording import Source
 from scribe_assets.speech.voices.voice import Identity, Voiceprint, VoiceSample, voiceprint
 
 
@@ -78,6 +79,7 @@ class SpeakerIdentities(Document):
     file_name = "speaker_identities.json"
     schema_version: Literal[1] = 1
     recording_id: str
+    source: Source | None = None
     model: str
     threshold: float
     enrolled: list[str]

@@ -64,7 +64,11 @@ class Source(Document):
 
 
 class Recording(Document):
-    """recording.json: the upload, what is in it, and the options of its client."""
+    """recording.json: the upload, what is in it, and the options of its client.
+
+    `audio_sha256` is the digest of the `audio.flac` that was made from this version of the upload;
+    None in documents of a Scribe that did not keep it.
+    """
 
     file_name = "recording.json"
     schema_version: Literal[1] = 1
@@ -75,3 +79,4 @@ class Recording(Document):
     duration: float
     options: Options
     warnings: str
+    audio_sha256: str | None = None
