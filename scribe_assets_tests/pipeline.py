@@ -36,13 +36,19 @@ class Scribe:
         self.instance.add_dynamic_partitions("recordings", [ref.partition_key])
         return ref
 
-    def run(self, ref: RecordingRef, stages: list[str] | None = None) -> ExecuteInProcessResult:
-        """Run all stages, or some as from the UI."""
+    def run(
+        self,
+        ref: RecordingRef,
+        stages: list[str] | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> ExecuteInProcessResult:
+        """Run all stages, or some as from the UI; with the tags of a run of the sensor, or none."""
         definitions = build_definitions(Settings.load())
         return definitions.resolve_job_def("transcribe_recording").execute_in_process(
             instance=self.instance,
             partition_key=ref.partition_key,
             asset_selection=[AssetKey(name) for name in stages] if stages else None,
+            tags=tags,
             raise_on_error=False,
         )
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from dagster import AssetExecutionContext
+from dagster import AssetExecutionContext, DagsterInstance, DagsterRun
 
 from scribe_assets.artifacts.documents import Source
-from scribe_assets.errors import MissingObjectError
+from scribe_assets.errors import MissingObjectError, PermanentError
 from scribe_assets.failures import permanent_failures
 from scribe_assets.keys import RecordingRef
+from scribe_assets.library.recordings import has_current_result
 from scribe_assets.library.status import started
 from scribe_assets.storage.recordings import (
     find_upload,
@@ -21,6 +22,7 @@ from scribe_assets.storage.recordings import (
     write_status,
 )
 from scribe_assets.storage.s3 import S3Storage
+from scribe_assets.tags import ETAG_TAG, PARENT_RUN_ID_TAG, RETRY_NUMBER_TAG
 
 PROGRESS_SECONDS = 5.0
 
@@ -91,6 +93,33 @@ class Stage:
             return is_of(self.storage.head(self.storage.uploads_bucket, shown.key), shown)
         except MissingObjectError:
             return False
+
+
+def is_done_already(context: AssetExecutionContext, storage: S3Storage) -> bool:
+    """Whether a run before this one has transcribed the upload as it is now, options included.
+
+    An upload may be overwritten, or get its options, while a run of it waits in the queue or is
+    being started. That run takes what it finds, and the sensor has asked for another one. Runs of
+    one recording come one after the other (dagster.yaml), so the second one finds a result. A run
+    that a person starts or repeats is never done already.
+    """
+    try:
+        ref = RecordingRef.from_partition_key(context.partition_key)
+        done = is_the_sensors(context.instance, context.run) and has_current_result(storage, ref)
+    except PermanentError:  # the stage itself says what is wrong
+        return False
+    if done:
+        context.log.info(
+            "There is nothing to do: a run before this one has transcribed the upload as it is now."
+        )
+    return done
+
+
+def is_the_sensors(instance: DagsterInstance, run: DagsterRun | None) -> bool:
+    """Whether the sensor of the uploads asked for a run, or for the one of which it is a retry."""
+    while run is not None and RETRY_NUMBER_TAG in run.tags:
+        run = instance.get_run_by_id(run.tags[PARENT_RUN_ID_TAG])
+    return run is not None and ETAG_TAG in run.tags and PARENT_RUN_ID_TAG not in run.tags
 
 
 @contextmanager

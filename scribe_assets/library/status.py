@@ -63,13 +63,17 @@ def queued(source: Source, job_id: str | None) -> Status:
     )
 
 
-def seen(status: Status | None, source: Source, job_id: str | None) -> Status | None:
+def seen(
+    status: Status | None, source: Source, job_id: str | None, *, again: bool = False
+) -> Status | None:
     """A version of an upload was found in the bucket: it waits for its run.
 
     A status that tells of this version already stays: the sensor was reset, and Dagster does not
-    start the run of a version again.
+    start the run of a version again. Where it does (`again`, with new options), a run that is under
+    way goes on first, and is shown.
     """
-    if status is not None and is_same_version(status.source, source):
+    is_known = status is not None and is_same_version(status.source, source)
+    if status is not None and is_known and not (again and status.state in ("succeeded", "failed")):
         return None
     return queued(source, job_id)
 
