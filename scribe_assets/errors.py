@@ -13,6 +13,7 @@
     └── PassingError              a later try may succeed
         ├── StorageUnavailableError   S3 does not answer, or not well
         │   └── BrokenOffError        an object arrived only in part
+        ├── OverwrittenError          an upload was replaced while it was being converted
         └── DeviceWorkerError         the process that executed a step has died
 
 The message of an error is a sentence for people: what is wrong, where, and what to do. Assets turn
@@ -70,6 +71,10 @@ class StorageUnavailableError(PassingError):
 
 class BrokenOffError(StorageUnavailableError):
     """An object arrived only in part: the connection broke, or the object was just replaced."""
+
+
+class OverwrittenError(PassingError):
+    """An upload was replaced while it was being converted; the next try takes the newer one."""
 
 
 class DeviceWorkerError(PassingError):

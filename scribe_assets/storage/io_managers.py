@@ -25,7 +25,12 @@ from scribe_assets.keys import RecordingRef
 from scribe_assets.storage.layout import AUDIO, processed_key
 from scribe_assets.storage.recordings import ConvertedAudio, read_document, write_document
 from scribe_assets.storage.s3 import S3Storage
-from scribe_assets.storage.versions import check_audio, check_not_overtaken, digest
+from scribe_assets.storage.versions import (
+    check_audio,
+    check_not_overtaken,
+    check_not_overwritten,
+    digest,
+)
 
 
 class DocumentIOManager(ConfigurableIOManager):
@@ -60,6 +65,7 @@ class AudioIOManager(ConfigurableIOManager):
         bucket = self.storage.processed_bucket
         recording = obj.recording.model_copy(update={"audio_sha256": digest(obj.file)})
         with permanent_failures():
+            check_not_overwritten(self.storage, recording)
             self._remove_without_digest(ref)
             uri = self.storage.upload(obj.file, bucket, processed_key(ref, AUDIO), "audio/flac")
             write_document(self.storage, ref, recording)

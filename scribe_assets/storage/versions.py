@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from scribe_assets.artifacts.documents import Document, Recording, Source
-from scribe_assets.errors import DocumentError, MissingObjectError, VersionError
+from scribe_assets.errors import DocumentError, MissingObjectError, OverwrittenError, VersionError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.storage.layout import AUDIO
-from scribe_assets.storage.recordings import is_same_version, read_document
+from scribe_assets.storage.recordings import is_of, is_same_version, read_document
 from scribe_assets.storage.s3 import S3Storage
 
 ASSETS = {"recording": "converted_audio", "result": "fused_result"}
@@ -79,6 +79,27 @@ def check_not_overtaken(storage: S3Storage, ref: RecordingRef, document: Documen
             f"another version of {source.key} was converted while {_asset(document)} was made "
             f"from the one before (ETag {source.etag}), so this is not kept; materialise "
             f"{_asset(document)} of recording {ref.recording_id} if no other run does"
+        )
+
+
+def check_not_overwritten(storage: S3Storage, recording: Recording) -> None:
+    """Check, before converted audio is written, that its upload has not been replaced meanwhile.
+
+    Otherwise a run that is late would put an older version over what another one has made of the
+    newer. An upload that was deleted is still worth what was converted of it.
+
+    Raises:
+        OverwrittenError: it has been.
+    """
+    source = recording.source
+    try:
+        upload = storage.head(source.bucket, source.key)
+    except MissingObjectError:
+        return
+    if not is_of(upload, source):
+        raise OverwrittenError(
+            f"{source.key} was uploaded again (ETag {upload.etag}) while the version before it "
+            f"(ETag {source.etag}) was converted; the new one is converted instead"
         )
 
 

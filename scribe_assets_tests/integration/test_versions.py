@@ -14,7 +14,7 @@ from scribe_assets.artifacts.documents import (
     SpeakerIdentities,
     Transcript,
 )
-from scribe_assets.errors import StorageUnavailableError, VersionError
+from scribe_assets.errors import OverwrittenError, StorageUnavailableError, VersionError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library.naming import refresh_names
 from scribe_assets.storage.io_managers import AudioIOManager
@@ -172,6 +172,25 @@ def test_audio_of_another_version_is_found_out(
     says = "recording.json does not exist" if older_scribe else "audio.flac of recording"
     assert says in failure(run)
     assert "materialise converted_audio of this recording" in failure(run)
+
+
+def test_an_upload_that_is_replaced_while_it_is_converted_is_converted_anew(
+    scribe: Scribe, ref: RecordingRef, tmp_path: Path
+) -> None:
+    recording = read_document(scribe.storage, ref, Recording)
+    (tmp_path / AUDIO).write_bytes(b"of the older version")
+    put(scribe.storage, KEY, "another recording", datetime.now(UTC))
+    context = build_output_context(partition_key=ref.partition_key)
+    with pytest.raises(OverwrittenError, match=f"{KEY} was uploaded again"):
+        AudioIOManager(storage=scribe.storage).handle_output(
+            context, ConvertedAudio(recording, file=tmp_path / AUDIO)
+        )
+    assert read_document(scribe.storage, ref, Recording) == recording
+    scribe.storage.delete(scribe.storage.uploads_bucket, KEY)
+    context = build_output_context(partition_key=ref.partition_key)
+    AudioIOManager(storage=scribe.storage).handle_output(
+        context, ConvertedAudio(recording, file=tmp_path / AUDIO)
+    )
 
 
 def test_an_overtaken_stage_replaces_nothing(
