@@ -35,7 +35,9 @@ from hypothesis.stateful import (
 from scribe_assets.artifacts.documents import (
     Diarization,
     Document,
+    Recording,
     Result,
+    Source,
     SpeakerEmbeddings,
     SpeakerIdentities,
     Transcript,
@@ -55,10 +57,21 @@ from scribe_assets.storage.recordings import (
     read_status,
     write_status,
 )
-from scribe_assets.storage.s3 import S3Storage
+from scribe_assets.storage.s3 import S3Object, S3Storage
 from scribe_assets_tests.memory_storage import MemoryStorage
 from scribe_assets_tests.people import enrol_voices, put
 from scribe_assets_tests.stages import INPUTS, VOICE, Stages
+
+MOST_RUNS = 3
+"""Where a run is chosen among more of them, each hardly gets on."""
+
+MADE: list[type[Document]] = [
+    Diarization,
+    SpeakerEmbeddings,
+    SpeakerIdentities,
+    Transcript,
+    Result,
+]
 
 NUMBERS = itertools.count()
 
@@ -79,6 +92,16 @@ class Run:
         return self.ending is None
 
 
+@dataclass(frozen=True)
+class Before:
+    """What was there after the last rule; see `nothing_goes_back_to_an_older_version`."""
+
+    upload: S3Object
+    newest: set[type[Document]]
+    source: Source | None
+    agreeing: set[type[Document]]
+
+
 class Orders(RuleBasedStateMachine):
     """One recording of a user of its own."""
 
@@ -94,6 +117,7 @@ class Orders(RuleBasedStateMachine):
         self.asked_for: set[tuple[str, datetime]] = set()
         self.runs: list[Run] = []
         self.cursor = Cursor()
+        self.before: Before | None = None
         self.clock = datetime.now(UTC) - timedelta(days=1)
 
     def teardown(self) -> None:
@@ -109,10 +133,11 @@ class Orders(RuleBasedStateMachine):
                 self.storage.delete(bucket, item.key)
         self.folder.cleanup()
 
-    @initialize()
-    def first(self) -> None:
+    @initialize(steps=st.sampled_from([0, 5, 100, 100]))
+    def first(self, steps: int) -> None:
         self.upload("A", 0)
         self.tick()
+        self.advance(self.runs[0], steps)
 
     @rule(content=st.sampled_from("ABC"), days=st.sampled_from([0, 0, 2, 3]))
     def upload(self, content: str, days: int) -> None:
@@ -136,12 +161,15 @@ class Orders(RuleBasedStateMachine):
             self.asked_for.add((upload.etag, upload.last_modified))
             self.start([*INPUTS], upload.etag)
 
-    @rule(name=st.sampled_from([*INPUTS]))
-    def materialise(self, name: str) -> None:
-        self.start([name])
+    @precondition(lambda self: sum(run.is_under_way for run in self.runs) < MOST_RUNS)
+    @rule(name=st.sampled_from([*INPUTS]), steps=st.sampled_from([1, 2]))
+    def materialise(self, name: str, steps: int) -> None:
+        """Somebody has a stage run alone; it is done with its first step, or with its second."""
+        self.advance(self.start([name]), steps)
 
-    def start(self, stages: list[str], etag: str | None = None) -> None:
+    def start(self, stages: list[str], etag: str | None = None) -> Run:
         self.runs.append(Run(f"run{next(NUMBERS)}", stages, etag))
+        return self.runs[-1]
 
     def some_run(self, data: st.DataObject) -> Run:
         return data.draw(st.sampled_from([run for run in self.runs if run.is_under_way]))
@@ -150,18 +178,15 @@ class Orders(RuleBasedStateMachine):
         return any(run.is_under_way for run in self.runs)
 
     @precondition(is_busy)
-    @rule(data=st.data())
-    def go_on(self, data: st.DataObject) -> None:
-        """A stage of a run begins, or ends."""
-        self.step(self.some_run(data))
+    @rule(data=st.data(), steps=st.sampled_from([1, 2, 5, 100]))
+    def go_on(self, data: st.DataObject, steps: int) -> None:
+        """The stages of a run begin and end, up to the end of the run or not."""
+        self.advance(self.some_run(data), steps)
 
-    @precondition(is_busy)
-    @rule(data=st.data())
-    def finish(self, data: st.DataObject) -> None:
-        """A run goes on to its end."""
-        run = self.some_run(data)
-        while run.is_under_way:
+    def advance(self, run: Run, steps: int) -> None:
+        while run.is_under_way and steps:
             self.step(run)
+            steps -= 1
 
     def step(self, run: Run) -> None:
         name = run.stages[0]
@@ -188,10 +213,14 @@ class Orders(RuleBasedStateMachine):
     @precondition(is_busy)
     @rule(data=st.data())
     def terminate(self, data: st.DataObject) -> None:
+        """A run ends in the middle of a stage, or while that writes its output."""
         run = self.some_run(data)
+        if run.made is None:
+            self.step(run)
         if run.made is not None:
             self.stages.write_in_part(run.stages[0], run.made)
-        self.end(run, Ending.CANCELLED)
+        if run.is_under_way:
+            self.end(run, Ending.CANCELLED)
 
     def end(self, run: Run, ending: Ending) -> None:
         run.ending = ending
@@ -226,10 +255,34 @@ class Orders(RuleBasedStateMachine):
                 *(segment.text for segment in document.segments),
             },
         }
-        for kind, said in labels.items():
+        for kind in MADE:
             document = self.document(kind)
             if document is not None:
-                assert said(document) == {self.contents[document.source.etag]}, kind
+                assert labels[kind](document) == {self.contents[document.source.etag]}, kind
+
+    @invariant()
+    def nothing_goes_back_to_an_older_version(self) -> None:
+        """What is of the version in the bucket, or of the version in recording.json, stays so."""
+        upload = self.storage.head(self.storage.uploads_bucket, self.key)
+        status, recording = read_status(self.storage, self.ref), self.document(Recording)
+        newest = {
+            type(document)
+            for document in (status, recording)
+            if document is not None and is_of(upload, document.source)
+        }
+        agreeing = {
+            kind
+            for kind in MADE
+            if recording is not None
+            and (document := self.document(kind)) is not None
+            and is_same_version(document.source, recording.source)
+        }
+        source = recording.source if recording else None
+        before = self.before
+        if before is not None:
+            assert before.upload != upload or before.newest <= newest
+            assert before.source != source or before.agreeing <= agreeing
+        self.before = Before(upload, newest, source, agreeing)
 
     @invariant()
     def success_is_that_of_the_version_of_the_result(self) -> None:
