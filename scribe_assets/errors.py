@@ -7,11 +7,13 @@
     │   ├── StackError            a process of the stack did not start, or ended
     │   ├── MediaError            an upload or a sample is not usable audio or video
     │   ├── DocumentError         a JSON document is not what it should be
+    │   ├── VersionError          artifacts are of different versions of an upload
     │   ├── MissingObjectError    an object that should be in S3 is not there
     │   └── StorageRefusedError   S3 refuses: credentials, rights, an unknown bucket, an archive
     └── PassingError              a later try may succeed
         ├── StorageUnavailableError   S3 does not answer, or not well
         │   └── BrokenOffError        an object arrived only in part
+        ├── OverwrittenError          an upload was replaced while it was being converted
         └── DeviceWorkerError         the process that executed a step has died
 
 The message of an error is a sentence for people: what is wrong, where, and what to do. Assets turn
@@ -47,6 +49,10 @@ class DocumentError(PermanentError):
     """A JSON document is not what it should be; the message says where."""
 
 
+class VersionError(PermanentError):
+    """Artifacts are of different versions of an upload; the message says what to materialise."""
+
+
 class MissingObjectError(PermanentError):
     """An object that should be in S3 is not there."""
 
@@ -65,6 +71,10 @@ class StorageUnavailableError(PassingError):
 
 class BrokenOffError(StorageUnavailableError):
     """An object arrived only in part: the connection broke, or the object was just replaced."""
+
+
+class OverwrittenError(PassingError):
+    """An upload was replaced while it was being converted; the next try takes the newer one."""
 
 
 class DeviceWorkerError(PassingError):

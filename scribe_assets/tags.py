@@ -23,6 +23,9 @@ RETRY_NUMBER_TAG = "dagster/retry_number"
 """Of a run that the daemon started because another one failed: which try it is. A run that somebody
 repeats by hand does not have it."""
 
+RUN_KEY_TAG = "dagster/run_key"
+"""Of a run that a sensor asked for: the key of that request."""
+
 DATA_VERSION_TAG = "dagster/data_version"
 """Of a materialization or an observation: what stands for the content."""
 

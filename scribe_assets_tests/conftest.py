@@ -13,6 +13,7 @@ from scribe_assets.local.s3_server import start_s3_server
 from scribe_assets.settings import Settings
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets_tests.pipeline import Scribe
+from scribe_assets_tests.sensor import Sensor
 
 OURS = ("SCRIBE_", "MINIO_", "AWS_", "DAGSTER_")
 
@@ -88,6 +89,12 @@ def instance() -> Iterator[DagsterInstance]:
     """A Dagster instance of a test's own."""
     with DagsterInstance.ephemeral() as ephemeral:
         yield ephemeral
+
+
+@pytest.fixture
+def sensor(embedded_storage: S3Storage, instance: DagsterInstance) -> Sensor:
+    """The sensor of the uploads on the embedded S3 server."""
+    return Sensor(embedded_storage, instance)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Enrolled people and processed recordings without sound: documents with voices of our choice."""
 
+import hashlib
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +64,18 @@ def enrol_voices(
     return document
 
 
+def put(storage: S3Storage, key: str, content: str, at: datetime) -> S3Object:
+    """An upload by a client that keeps the time of the file: the embedded server takes it from the
+    metadata."""
+    storage.get_client().put_object(
+        Bucket=storage.uploads_bucket,
+        Key=key,
+        Body=content.encode(),
+        Metadata={"mtime": str(int(at.timestamp()))},
+    )
+    return storage.head(storage.uploads_bucket, key)
+
+
 def uploaded(storage: S3Storage, key: str) -> S3Object:
     """An upload that the sensor has seen; its content is not sound."""
     storage.write(storage.uploads_bucket, key, f"the sound of {key}", "audio/wav")
@@ -90,21 +104,29 @@ def processed(
         duration=duration,
         options=Options(),
         warnings="",
+        audio_sha256=hashlib.sha256(b"").hexdigest(),
     )
     turns = [
         Turn(number * SPEECH_SECONDS, (number + 1) * SPEECH_SECONDS, label)
         for number, label in enumerate(voices)
     ]
     diarization = Diarization(
-        recording_id=ref.recording_id, model="d", duration=duration, turns=turns, exclusive=turns
+        recording_id=ref.recording_id,
+        source=source,
+        model="d",
+        duration=duration,
+        turns=turns,
+        exclusive=turns,
     )
     embeddings = SpeakerEmbeddings.of(
         ref.recording_id,
         model,
         [Voice(label, voice, SPEECH_SECONDS, SPEECH_SECONDS) for label, voice in voices.items()],
+        source,
     )
     transcript = Transcript(
         recording_id=ref.recording_id,
+        source=source,
         model="t",
         language=None,
         language_probability=None,

@@ -36,13 +36,19 @@ class Scribe:
         self.instance.add_dynamic_partitions("recordings", [ref.partition_key])
         return ref
 
-    def run(self, ref: RecordingRef, stages: list[str] | None = None) -> ExecuteInProcessResult:
-        """Run all stages, or some as from the UI."""
+    def run(
+        self,
+        ref: RecordingRef,
+        stages: list[str] | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> ExecuteInProcessResult:
+        """Run all stages, or some as from the UI; with the tags of a run of the sensor, or none."""
         definitions = build_definitions(Settings.load())
         return definitions.resolve_job_def("transcribe_recording").execute_in_process(
             instance=self.instance,
             partition_key=ref.partition_key,
             asset_selection=[AssetKey(name) for name in stages] if stages else None,
+            tags=tags,
             raise_on_error=False,
         )
 
@@ -59,3 +65,10 @@ class Scribe:
 
     def read(self, ref: RecordingRef, name: str) -> str:
         return self.storage.read(self.storage.processed_bucket, processed_key(ref, name)).decode()
+
+
+def failure(run: ExecuteInProcessResult) -> str:
+    """The sentence with which the one step of a run failed that did."""
+    (event,) = [e for e in run.all_events if e.is_step_failure]
+    fault = event.step_failure_data.user_failure_data
+    return fault.description or "" if fault else ""

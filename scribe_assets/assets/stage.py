@@ -5,16 +5,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from dagster import AssetExecutionContext
+from dagster import AssetExecutionContext, DagsterInstance, DagsterRun
 
 from scribe_assets.artifacts.documents import Source
+from scribe_assets.errors import MissingObjectError, PermanentError
 from scribe_assets.failures import permanent_failures
 from scribe_assets.keys import RecordingRef
+from scribe_assets.library.recordings import has_current_result
 from scribe_assets.library.status import started
 from scribe_assets.speech.progress import Progress as ProgressOf
 from scribe_assets.speech.progress import part_of
-from scribe_assets.storage.recordings import find_upload, read_status, to_source, write_status
+from scribe_assets.storage.recordings import (
+    find_upload,
+    is_of,
+    is_same_version,
+    read_status,
+    to_source,
+    write_status,
+)
 from scribe_assets.storage.s3 import S3Storage
+from scribe_assets.tags import ETAG_TAG, PARENT_RUN_ID_TAG, RETRY_NUMBER_TAG
 
 PROGRESS_SECONDS = 5.0
 
@@ -68,15 +78,54 @@ class Stage:
             is_current: the stage has just looked at the upload, so that no version is newer.
         """
         context = self.progress.context
+        before = None if is_current else read_status(self.storage, self.ref)
         status = started(
-            None if is_current else read_status(self.storage, self.ref),
+            before,
             source,
             job_id,
             context.run_id,
             context.asset_key.to_user_string(),
+            is_newest=before is not None and self._is_newest(before.source, source),
         )
         if status is not None:
             write_status(self.storage, status)
+
+    def _is_newest(self, shown: Source, own: Source) -> bool:
+        """Whether the version that the status shows is another one than this stage's, and the one
+        that lies in the bucket."""
+        if is_same_version(shown, own):
+            return False
+        try:
+            return is_of(self.storage.head(self.storage.uploads_bucket, shown.key), shown)
+        except MissingObjectError:
+            return False
+
+
+def is_done_already(context: AssetExecutionContext, storage: S3Storage) -> bool:
+    """Whether a run before this one has transcribed the upload as it is now, options included.
+
+    An upload may be overwritten, or get its options, while a run of it waits in the queue or is
+    being started. That run takes what it finds, and the sensor has asked for another one. Runs of
+    one recording come one after the other (dagster.yaml), so the second one finds a result. A run
+    that a person starts or repeats is never done already.
+    """
+    try:
+        ref = RecordingRef.from_partition_key(context.partition_key)
+        done = is_the_sensors(context.instance, context.run) and has_current_result(storage, ref)
+    except PermanentError:  # the stage itself says what is wrong
+        return False
+    if done:
+        context.log.info(
+            "There is nothing to do: a run before this one has transcribed the upload as it is now."
+        )
+    return done
+
+
+def is_the_sensors(instance: DagsterInstance, run: DagsterRun | None) -> bool:
+    """Whether the sensor of the uploads asked for a run, or for the one of which it is a retry."""
+    while run is not None and RETRY_NUMBER_TAG in run.tags:
+        run = instance.get_run_by_id(run.tags[PARENT_RUN_ID_TAG])
+    return run is not None and ETAG_TAG in run.tags and PARENT_RUN_ID_TAG not in run.tags
 
 
 @contextmanager

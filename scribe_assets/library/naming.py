@@ -8,12 +8,14 @@ the threshold has changed.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from scribe_assets.artifacts.documents import (
     Diarization,
     Models,
     Recording,
     Result,
+    Source,
     Speaker,
     SpeakerEmbeddings,
     SpeakerIdentities,
@@ -32,7 +34,12 @@ from scribe_assets.speech.voices.identification import (
 )
 from scribe_assets.speech.voices.voice import Identity, Voiceprint
 from scribe_assets.storage.bank import folders, read_voiceprints
-from scribe_assets.storage.recordings import read_document, recordings_with, write_document
+from scribe_assets.storage.recordings import (
+    is_same_version,
+    read_document,
+    recordings_with,
+    write_document,
+)
 from scribe_assets.storage.s3 import S3Storage
 
 MAX_PASSES = 5
@@ -76,6 +83,7 @@ def decide(
         people = enrolled.voiceprints() if enrolled else []
     return SpeakerIdentities(
         recording_id=embeddings.recording_id,
+        source=embeddings.source,
         model=embeddings.model,
         threshold=threshold,
         enrolled=[person.person_id for person in people],
@@ -139,29 +147,38 @@ def combine(
     identities: SpeakerIdentities,
     transcript: Transcript,
 ) -> Result:
-    """Who said what when."""
+    """Who said what when; the documents are of one version of the upload (`check_versions`)."""
     return Result(
         recording_id=recording.recording_id,
         user_id=recording.user_id,
         job_id=recording.options.job_id,
         source=recording.source,
         duration=recording.duration,
-        language=transcript.language,
-        language_probability=transcript.language_probability,
-        models=Models(
+        warnings=recording.damage,
+        **_content(diarization, identities, transcript),
+    )
+
+
+def _content(
+    diarization: Diarization, identities: SpeakerIdentities, transcript: Transcript
+) -> dict[str, Any]:
+    """The fields of a result that do not come from the recording."""
+    return {
+        "language": transcript.language,
+        "language_probability": transcript.language_probability,
+        "models": Models(
             diarization=diarization.model,
             embedding=identities.model,
             transcription=transcript.model,
         ),
-        speakers=speakers_of(identities),
-        segments=fuse(
+        "speakers": speakers_of(identities),
+        "segments": fuse(
             Transcription(
                 transcript.language, transcript.language_probability, transcript.segments
             ),
             Timeline(diarization.turns, diarization.exclusive),
         ),
-        warnings=recording.damage,
-    )
+    }
 
 
 def speakers_of(identities: SpeakerIdentities) -> list[Speaker]:
@@ -264,14 +281,27 @@ def _refresh_result(
         return None
     if before.speakers == speakers_of(identities):
         return None
-    result = combine(
-        read_document(storage, ref, Recording),
-        read_document(storage, ref, Diarization),
-        identities,
-        read_document(storage, ref, Transcript),
-    )
+    diarization = read_document(storage, ref, Diarization)
+    transcript = read_document(storage, ref, Transcript)
     # While a newer version of the upload is being processed, the result is still the old one's.
-    if result == before or result.source != before.source:
+    if not all(
+        is_same_version(_source(storage, ref, document), before.source)
+        for document in (diarization, identities, transcript)
+    ):
+        return None
+    result = before.model_copy(update=_content(diarization, identities, transcript))
+    # A run may have written the result of a newer version in the meantime.
+    if result == before or read_document(storage, ref, Result) != before:
         return None
     write_document(storage, ref, result)
     return result
+
+
+def _source(
+    storage: S3Storage,
+    ref: RecordingRef,
+    document: Diarization | SpeakerIdentities | Transcript,
+) -> Source:
+    """The version of the upload that a document was made from; for one that an older Scribe made,
+    and that does not name it, the version that the recording is of."""
+    return document.source or read_document(storage, ref, Recording).source

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from scribe_assets.artifacts.documents import Options, Status
+from scribe_assets.artifacts.documents import Options, Recording, Result, Status
 from scribe_assets.artifacts.formats import FORMATS
 from scribe_assets.errors import (
     DocumentError,
@@ -16,7 +16,13 @@ from scribe_assets.errors import (
 )
 from scribe_assets.keys import DEFAULT_USER, RecordingRef, user_of
 from scribe_assets.storage.layout import is_upload, processed_key, sidecar_key
-from scribe_assets.storage.recordings import is_of, read_document, read_status
+from scribe_assets.storage.recordings import (
+    find_upload,
+    is_of,
+    read_document,
+    read_options,
+    read_status,
+)
 from scribe_assets.storage.s3 import S3Object, S3Storage
 
 ANY_USER = ""
@@ -225,6 +231,27 @@ def wait_for_outcomes(
 def is_outcome(status: Status) -> bool:
     """Whether a recording will not go on by itself."""
     return status.state in ("succeeded", "failed")
+
+
+def has_current_result(storage: S3Storage, ref: RecordingRef) -> bool:
+    """Whether a recording has a result of its upload, and of its options, as they are now.
+
+    Raises:
+        ScribeError: something is missing or wrong: the upload, its options, or what was made of it.
+    """
+    upload = find_upload(storage, ref)
+    recording = read_document(storage, ref, Recording)
+    result = read_document(storage, ref, Result)
+    if not (is_of(upload, recording.source) and is_of(upload, result.source)):
+        return False
+    if recording.options != read_options(storage, upload.key):
+        return False
+    # After the upload had been converted again, with new options, the run may have failed.
+    bucket = storage.processed_bucket
+    converted, fused = (
+        storage.head(bucket, processed_key(ref, kind.file_name)) for kind in (Recording, Result)
+    )
+    return fused.last_modified >= converted.last_modified
 
 
 def check_form(form: str) -> None:

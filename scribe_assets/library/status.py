@@ -66,25 +66,35 @@ def queued(source: Source, job_id: str | None) -> Status:
     )
 
 
-def seen(status: Status | None, source: Source, job_id: str | None) -> Status | None:
+def seen(
+    status: Status | None, source: Source, job_id: str | None, *, again: bool = False
+) -> Status | None:
     """A version of an upload was found in the bucket: it waits for its run.
 
     A status that tells of this version already stays: the sensor was reset, and Dagster does not
-    start the run of a version again.
+    start the run of a version again. Where it does (`again`, with new options), a run that is under
+    way goes on first, and is shown.
     """
-    if status is not None and is_same_version(status.source, source):
+    is_known = status is not None and is_same_version(status.source, source)
+    if status is not None and is_known and not (again and status.state in ("succeeded", "failed")):
         return None
     return queued(source, job_id)
 
 
 def started(
-    status: Status | None, source: Source, job_id: str | None, run_id: str, step: str
+    status: Status | None,
+    source: Source,
+    job_id: str | None,
+    run_id: str,
+    step: str,
+    *,
+    is_newest: bool = False,
 ) -> Status | None:
     """A stage has started.
 
-    The status stays where it tells of a newer version: one that waits for its run, or one that was
-    uploaded later. Two runs of one recording are under way after an upload is overwritten, and the
-    older one must not hide the newer one.
+    The status stays where it tells of a newer version: one that waits for its run, one that is the
+    upload as it lies in the bucket, or one that was uploaded later. Two runs of one recording are
+    under way after an upload is overwritten, and the older one must not hide the newer one.
 
     Args:
         status: the status as it is; None also where the stage has just looked at the upload, so
@@ -93,11 +103,13 @@ def started(
         job_id: the client's word for the job.
         run_id: the run of the stage.
         step: the name of the stage.
+        is_newest: the version that the status tells of is the one in the bucket. Times do not say
+            which version came last: some clients keep the time of the file.
     """
     if (
         status is not None
         and not is_same_version(status.source, source)
-        and (status.state == "queued" or is_older(source, status.source))
+        and (status.state == "queued" or is_newest or is_older(source, status.source))
     ):
         return None
     changed = {"state": "running", "run_id": run_id, "step": step}

@@ -26,6 +26,11 @@ def is_upload(key: str) -> bool:
     )
 
 
+def is_sidecar(key: str) -> bool:
+    """Whether an object in the uploads bucket holds the options of an upload."""
+    return key.endswith(SIDECAR_SUFFIX) and is_upload(key.removesuffix(SIDECAR_SUFFIX))
+
+
 def sidecar_key(upload_key: str) -> str:
     """Key of the options that belong to an upload, in the same bucket."""
     return upload_key + SIDECAR_SUFFIX

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Self
@@ -276,10 +276,20 @@ class S3Storage(S3Resource):
 
 
 def _described(bucket: str, key: str, found: Any) -> S3Object:
+    """An object from the answer to a request for it, with the time that a listing tells.
+
+    Where a client kept the time of its file, the embedded server tells that time in a listing, and
+    until its next start another one here, that of the upload. Its header `mtime`, which S3 does not
+    have, is the time of the file.
+    """
+    modified = found["LastModified"]
+    kept = found["ResponseMetadata"]["HTTPHeaders"].get("mtime")
+    if kept is not None:
+        modified = datetime.fromtimestamp(float(kept), UTC)
     return S3Object(
         bucket,
         key,
         found["ETag"].strip('"'),
         found["ContentLength"],
-        found["LastModified"].replace(microsecond=0),
+        modified.replace(microsecond=0),
     )

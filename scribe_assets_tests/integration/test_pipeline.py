@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from dagster import ExecuteInProcessResult
 
 from scribe_assets.artifacts.documents import Recording, Result, Transcript
 from scribe_assets.artifacts.formats import FORMATS
@@ -16,7 +15,7 @@ from scribe_assets.storage.layout import processed_key
 from scribe_assets.storage.recordings import read_document, read_status
 from scribe_assets_tests.calls import decibels, noise, speakers, through_air
 from scribe_assets_tests.media import encode, ffmpeg_run, make_video, shared_data, silence
-from scribe_assets_tests.pipeline import Scribe
+from scribe_assets_tests.pipeline import Scribe, failure
 
 pytestmark = pytest.mark.models
 
@@ -27,12 +26,6 @@ def words(text: str) -> list[str]:
 
 def spoken(result: Result | Transcript) -> list[str]:
     return words(" ".join(segment.text for segment in result.segments))
-
-
-def failure(run: ExecuteInProcessResult) -> str:
-    (event,) = [e for e in run.all_events if e.is_step_failure]
-    fault = event.step_failure_data.user_failure_data
-    return fault.description or "" if fault else ""
 
 
 def test_the_sample_comes_out_with_names(

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from scribe_assets.local.s3_server import start_s3_server
 from scribe_assets.settings import Settings
 from scribe_assets.storage.embedded import EmbeddedServer
 from scribe_assets.storage.s3 import S3Storage
+from scribe_assets_tests.people import put
 
 KEYS = ["a.wav", "anne/été/réunion du 3.wav", "b c/d+e&f%20g.wav", "x/y/z/" + "long" * 40]
 
@@ -34,6 +36,15 @@ def test_a_listing_and_a_look_agree(storage: S3Storage) -> None:
     storage.write(storage.uploads_bucket, "a.wav", "1", "audio/wav")
     (listed,) = storage.objects(storage.uploads_bucket)
     assert storage.head(storage.uploads_bucket, "a.wav") == listed
+
+
+def test_a_listing_and_a_look_agree_on_the_time_that_a_client_kept(
+    storage: S3Storage, tmp_path: Path
+) -> None:
+    put(storage, "a.wav", "1", datetime(1999, 1, 1, tzinfo=UTC))
+    (listed,) = storage.objects(storage.uploads_bucket)
+    assert storage.head(storage.uploads_bucket, "a.wav") == listed
+    assert storage.download(storage.uploads_bucket, "a.wav", tmp_path / "a.wav") == listed
 
 
 def test_large_files_stream_in_parts(storage: S3Storage, tmp_path: Path) -> None:

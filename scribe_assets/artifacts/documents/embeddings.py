@@ -5,6 +5,7 @@ from typing import Literal, Self
 import numpy as np
 
 from scribe_assets.artifacts.documents.base import Document
+from scribe_assets.artifacts.documents.recording import Source
 from scribe_assets.speech.voices.voice import Voice
 
 
@@ -33,11 +34,14 @@ class SpeakerEmbeddings(Document):
     file_name = "speaker_embeddings.json"
     schema_version: Literal[1] = 1
     recording_id: str
+    source: Source | None = None
     model: str
     speakers: list[SpeakerEmbedding]
 
     @classmethod
-    def of(cls, recording_id: str, model: str, voices: list[Voice]) -> Self:
+    def of(
+        cls, recording_id: str, model: str, voices: list[Voice], source: Source | None = None
+    ) -> Self:
         """The document for some voices."""
         speakers = [
             SpeakerEmbedding(
@@ -48,7 +52,7 @@ class SpeakerEmbeddings(Document):
             )
             for voice in voices
         ]
-        return cls(recording_id=recording_id, model=model, speakers=speakers)
+        return cls(recording_id=recording_id, source=source, model=model, speakers=speakers)
 
     def voices(self) -> list[Voice]:
         """The voices, to be compared with voiceprints."""

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from scribe_assets.artifacts.documents.base import Document
 from scribe_assets.artifacts.documents.embeddings import as_array
+from scribe_assets.artifacts.documents.recording import Source
 from scribe_assets.artifacts.documents.text import MAX_NAME, clean_name
 from scribe_assets.speech.voices.enrolment import Judgement, judge
 from scribe_assets.speech.voices.voice import Identity, Voiceprint, VoiceSample, voiceprint
@@ -83,6 +84,7 @@ class SpeakerIdentities(Document):
     file_name = "speaker_identities.json"
     schema_version: Literal[1] = 1
     recording_id: str
+    source: Source | None = None
     model: str
     threshold: float
     enrolled: list[str]

@@ -91,11 +91,13 @@ class Source(Document):
 
 
 class TakenTrack(Document):
-    """What is transcribed as one: channels of a track, by number, and the file of their sound."""
+    """What is transcribed as one: channels of a track, by number, and the file of their sound, with
+    its digest where it is not `audio.flac`."""
 
     track: int
     channels: list[int]
     audio: str
+    sha256: str | None = None
 
 
 class TracksTaken(Document):
@@ -114,6 +116,9 @@ class Recording(Document):
     `duration` is that of the converted audio, and `media.duration` what the file says. `timeline`
     tells where the two may differ, `damage` what was lost. Recordings of earlier versions of Scribe
     have none of the three.
+
+    `audio_sha256` is the digest of the `audio.flac` that was made from this version of the upload;
+    None in documents of a Scribe that did not keep it.
     """
 
     file_name = "recording.json"
@@ -128,3 +133,4 @@ class Recording(Document):
     timeline: FileTimeline = FileTimeline()
     tracks: TracksTaken | None = None
     damage: list[str] = Field(default_factory=list)
+    audio_sha256: str | None = None

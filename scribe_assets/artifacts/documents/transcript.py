@@ -3,6 +3,7 @@
 from typing import Literal
 
 from scribe_assets.artifacts.documents.base import Document
+from scribe_assets.artifacts.documents.recording import Source
 from scribe_assets.speech.timeline import TranscriptSegment
 
 
@@ -12,6 +13,7 @@ class Transcript(Document):
     file_name = "transcript.json"
     schema_version: Literal[1] = 1
     recording_id: str
+    source: Source | None = None
     model: str
     language: str | None
     language_probability: float | None

@@ -41,6 +41,7 @@ def diarization(
             )
         document = Diarization(
             recording_id=recording.recording_id,
+            source=recording.source,
             model=models.names["diarization"],
             duration=recording.duration,
             turns=timeline.turns,

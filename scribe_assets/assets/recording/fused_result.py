@@ -10,6 +10,7 @@ from scribe_assets.library.naming import combine, without_forgotten
 from scribe_assets.partitions import recordings
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage
+from scribe_assets.storage.versions import check_versions
 
 PREVIEW_LINES = 40
 
@@ -32,6 +33,7 @@ def fused_result(
     """Every word with its speaker, and every speaker with a name where it is known."""
     recording = converted_audio.recording
     with stage(context, storage, recording.source, recording.options.job_id) as running:
+        check_versions(recording, diarization, speaker_identities, transcript)
         identities = without_forgotten(storage, running.ref.user_id, speaker_identities)
         result = combine(recording, diarization, identities, transcript)
         words = [word for segment in result.segments for word in segment.words]

@@ -11,6 +11,7 @@ from scribe_assets.speech.timeline import Timeline
 from scribe_assets.speech.voices.samples import embed_speakers
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage
+from scribe_assets.storage.versions import check_versions
 from scribe_assets.tags import ON_DEVICE, PRIORITY_TAG, VOICES_PRIORITY
 
 
@@ -32,6 +33,7 @@ def speaker_embeddings(
     """The voice of each label, from the speech during which nobody else speaks."""
     recording = converted_audio.recording
     with stage(context, storage, recording.source, recording.options.job_id) as running:
+        check_versions(recording, diarization)
         timeline = Timeline(diarization.turns, diarization.exclusive)
         with converted_audio.open_tracks() as tracks, models.embedder() as model:
             voices = [
@@ -41,7 +43,9 @@ def speaker_embeddings(
             ]
         voices.sort(key=lambda voice: voice.label)
         return Output(
-            SpeakerEmbeddings.of(recording.recording_id, models.names["embedding"], voices),
+            SpeakerEmbeddings.of(
+                recording.recording_id, models.names["embedding"], voices, recording.source
+            ),
             metadata={
                 "speakers": len(voices),
                 "with_enough_speech": sum(voice.embedding is not None for voice in voices),

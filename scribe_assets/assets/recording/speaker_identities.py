@@ -24,6 +24,7 @@ from scribe_assets.partitions import recordings
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage
+from scribe_assets.storage.versions import check_versions
 from scribe_assets.tags import PRIORITY_TAG, VOICES_PRIORITY
 
 
@@ -48,6 +49,7 @@ def speaker_identities(
     """For each label the person, or why there is none."""
     recording = converted_audio.recording
     with stage(context, storage, recording.source, recording.options.job_id) as running:
+        check_versions(recording, speaker_embeddings)
         # Somebody may have been enrolled a moment ago, and the sensor has not seen it yet.
         enrolled: Voiceprints | None = None
         if speaker_embeddings.speakers:

@@ -52,6 +52,7 @@ def transcript(
         return Output(
             Transcript(
                 recording_id=recording.recording_id,
+                source=recording.source,
                 model=models.names["transcription"],
                 language=said.language,
                 language_probability=said.language_probability,
