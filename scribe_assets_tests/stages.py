@@ -84,7 +84,8 @@ class Stages:
         """Die while writing the output of a stage."""
         if name == "converted_audio":
             bucket = self.storage.processed_bucket
-            self.storage.upload(made.file, bucket, processed_key(self.ref, AUDIO), "audio/flac")
+            key = processed_key(self.ref, AUDIO)
+            self.storage.upload(made.folder / AUDIO, bucket, key, "audio/flac")
 
     def context(self, asset: str, run_id: str = "", kind: type | None = None) -> Any:
         """What stages and IO managers use of Dagster's contexts, each of which would make a whole

@@ -141,8 +141,8 @@ def check_audio(recording: Recording, file: Path) -> None:
     if expected is not None and digest(file) != expected:
         raise VersionError(
             f"{file.name} of recording {recording.recording_id} is not the one that its "
-            f"recording.json tells of (ETag {recording.source.etag} of {recording.source.key}); materialise "
-            "converted_audio of this recording"
+            f"recording.json tells of (ETag {recording.source.etag} of {recording.source.key}); "
+            "materialise converted_audio of this recording"
         )
 
 
