@@ -8,6 +8,9 @@ SIDECAR_SUFFIX = ".scribe.json"
 AUDIO = "audio.flac"
 """What people listen to. Where tracks are transcribed each for itself, they lie beside it."""
 
+MAX_KEY_BYTES = 1024
+"""Of a key in S3, in UTF-8."""
+
 MAX_WRITTEN_BYTES = 1 << 20
 """Of a file that people write: the options of an upload, a profile. Most have some 100 bytes."""
 

@@ -276,3 +276,21 @@ def test_where_the_processed_bucket_is_refused_no_run_is_wasted(sensor: Sensor) 
     with pytest.raises(StorageRefusedError):
         sensor.tick(storage)
     assert set(sensor.tick()) == {"a.wav"}
+
+
+@pytest.mark.parametrize(
+    ("key", "state"),
+    [
+        ("anne/" + "é" * 504 + ".wav", "queued"),  # no options can lie beside it
+        ("é" * 480 + "/a.wav", None),  # nor can a status be written
+    ],
+)
+def test_a_key_that_is_nearly_too_long_holds_nobody_up(
+    strict_storage: S3Storage, instance: DagsterInstance, key: str, state: str | None
+) -> None:
+    sensor = Sensor(strict_storage, instance)
+    sensor.put(key, "good.wav")
+    assert set(sensor.tick()) == {key, "good.wav"}
+    assert sensor.state("good.wav") == "queued"
+    assert (sensor.state(key) if state else None) == state
+    assert sensor.tick() == {}
