@@ -111,11 +111,48 @@ def test_every_version_that_is_there_at_a_tick_is_requested_exactly_once(
     assert set(requested) == written
 
 
-def test_what_is_no_recording() -> None:
-    for key in ("anne/", "a.wav.scribe.json", "anne/.DS_Store", "../a.wav", "./a.wav"):
-        assert not is_upload(key)
-    for key in ("a.wav", "anne/a", "anne/b.c/d.mp4", "anne/result.json"):
-        assert is_upload(key)
+@pytest.mark.parametrize(
+    "key",
+    [
+        "anne/",
+        "a.wav.scribe.json",
+        "../a.wav",
+        "./a.wav",
+        "anne/.",
+        "anne/.DS_Store",
+        "anne/._talk.m4a",
+        "anne/.fuse_hidden0001",
+        "anne/.nfs00a1",
+        "anne/.Trash-1000/files/talk.m4a",
+        ".minio.sys/tmp/a",
+        "anne/Thumbs.db",
+        "anne/Desktop.ini",
+        "anne/~$minutes.docx",
+        "anne/talk.m4a.part",
+        "anne/Talk.mp4.CRDOWNLOAD",
+        "anne/talk.wav.tmp",
+        "anne/__MACOSX/talk.wav",
+        "anne/@eaDir/talk.wav/x",
+    ],
+)
+def test_what_is_no_recording(key: str) -> None:
+    assert not is_upload(key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "a.wav",
+        "anne/a",
+        "anne/b.c/d.mp4",
+        "anne/result.json",
+        "anne/../a.wav",
+        "anne/part",
+        "~a/b~",
+    ],
+)
+def test_what_is_a_recording(key: str) -> None:
+    assert is_upload(key)
 
 
 class Sensor:
@@ -293,4 +330,15 @@ def test_a_key_that_is_nearly_too_long_holds_nobody_up(
     assert set(sensor.tick()) == {key, "good.wav"}
     assert sensor.state("good.wav") == "queued"
     assert (sensor.state(key) if state else None) == state
+    assert sensor.tick() == {}
+
+
+def test_odd_keys_become_one_recording_each(
+    moto_storage: S3Storage, instance: DagsterInstance
+) -> None:
+    keys = {"u/a\tb\x1b[31m.ogg", "u//a.ogg", "u/../a.ogg", "u/a&b%0A+c#d?e.ogg", "u/ [red].ogg "}
+    sensor = Sensor(moto_storage, instance)
+    sensor.put(*keys)
+    assert set(sensor.tick()) == keys
+    assert {sensor.state(key) for key in keys} == {"queued"}
     assert sensor.tick() == {}
