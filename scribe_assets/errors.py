@@ -10,6 +10,7 @@
     │   ├── VersionError          artifacts are of different versions of an upload
     │   ├── MissingObjectError    an object that should be in S3 is not there
     │   └── StorageRefusedError   S3 refuses: credentials, rights, an unknown bucket, an archive
+    │       └── KeyTooLongError       no object can be called so
     └── PassingError              a later try may succeed
         ├── StorageUnavailableError   S3 does not answer, or not well
         │   └── BrokenOffError        an object arrived only in part
@@ -59,6 +60,10 @@ class MissingObjectError(PermanentError):
 
 class StorageRefusedError(PermanentError):
     """S3 does not accept the credentials, does not hand out this object, or has no such bucket."""
+
+
+class KeyTooLongError(StorageRefusedError):
+    """The key is longer than S3 allows, so that there is no such object."""
 
 
 class PassingError(ScribeError):

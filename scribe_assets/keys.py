@@ -95,9 +95,18 @@ def recording_id(user_id: str, upload_key: str) -> str:
         The end of the path in plain letters and a digest of user and key:
         `[A-Za-z0-9_-]`, at most 96 characters.
     """
-    path = upload_key.removeprefix(f"{user_id}/")
-    plain = unicodedata.normalize("NFKD", path).encode("ascii", "ignore").decode()
-    slug = re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-")
-    slug = slug[-(MAX_ID_LENGTH - DIGEST_LENGTH - 1) :].strip("-") or "recording"
+    slug = _slug(upload_key.removeprefix(f"{user_id}/")) or "recording"
     digest = hashlib.sha256(f"{user_id}\0{upload_key}".encode("utf-8", "surrogatepass")).digest()
     return f"{slug}-{base64.b32encode(digest)[:DIGEST_LENGTH].decode().lower()}"
+
+
+def may_be_called(recording_id: str, file_name: str) -> bool:
+    """Whether a recording with this id can have come from a file of this name, to judge by its
+    plain letters; whether it has, its documents know."""
+    return recording_id[: -DIGEST_LENGTH - 1].endswith(_slug(file_name))
+
+
+def _slug(path: str) -> str:
+    plain = unicodedata.normalize("NFKD", path).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-")
+    return slug[-(MAX_ID_LENGTH - DIGEST_LENGTH - 1) :].strip("-")

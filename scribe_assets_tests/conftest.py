@@ -14,6 +14,7 @@ from scribe_assets.settings import Settings
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets_tests.pipeline import Scribe
 from scribe_assets_tests.sensor import Sensor
+from scribe_assets_tests.strict_s3 import StrictS3
 
 OURS = ("SCRIBE_", "MINIO_", "AWS_", "DAGSTER_")
 
@@ -85,6 +86,22 @@ def moto_storage(
 
 
 @pytest.fixture
+def strict() -> Iterator[StrictS3]:
+    """A server with the rules of real ones."""
+    server = StrictS3()
+    with server.serving():
+        yield server
+
+
+@pytest.fixture
+def strict_storage(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[S3Storage]:
+    """Empty buckets of a test's own, on that server."""
+    yield from _buckets(request, monkeypatch, tmp_path, "strict")
+
+
+@pytest.fixture
 def instance() -> Iterator[DagsterInstance]:
     """A Dagster instance of a test's own."""
     with DagsterInstance.ephemeral() as ephemeral:
@@ -110,7 +127,12 @@ def _buckets(
         monkeypatch.setenv("SCRIBE_HOME", str(request.getfixturevalue("embedded_home")))
     else:
         monkeypatch.setenv("SCRIBE_HOME", str(tmp_path))
-        monkeypatch.setenv("MINIO_ENDPOINT", request.getfixturevalue("moto_endpoint"))
+        endpoint = (
+            request.getfixturevalue("strict").endpoint
+            if server == "strict"
+            else request.getfixturevalue("moto_endpoint")
+        )
+        monkeypatch.setenv("MINIO_ENDPOINT", endpoint)
         monkeypatch.setenv("MINIO_ACCESS_KEY", "test")
         monkeypatch.setenv("MINIO_SECRET_KEY", "test")
     for variable, name in (

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from scribe_assets import __version__
+from scribe_assets.artifacts.formats.plain import visible
 from scribe_assets.errors import PermanentError, StorageUnavailableError
 from scribe_assets.settings import Settings
 from scribe_assets.storage.s3 import S3Storage
@@ -19,10 +21,23 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out = Console(soft_wrap=True, highlight=False)
+WIDE = 10_000
+"""Columns where no terminal has a width, so that a program gets each row of a table in a line."""
+
+
+class SafeConsole(Console):
+    """A console on which names of files and people command nothing: escape sequences and the like
+    are shown (`␛`) instead of being sent to the terminal."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Text as rich shows it, with its lines but without other control characters."""
+        return super().render_str("\n".join(map(visible, text.split("\n"))), **options)
+
+
+out = SafeConsole(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDE)
 """What was asked for, on standard output."""
 
-log = Console(stderr=True, soft_wrap=True, highlight=False)
+log = SafeConsole(stderr=True, soft_wrap=True, highlight=False)
 """Everything else, on standard error."""
 
 User = Annotated[str, typer.Option("--user", "-u", help="Whose recordings and people.")]

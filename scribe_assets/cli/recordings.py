@@ -17,10 +17,11 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 
 from scribe_assets.artifacts.documents import Options, Status
 from scribe_assets.artifacts.formats import FORMATS
+from scribe_assets.artifacts.formats.plain import visible
 from scribe_assets.cli.app import Key, User, log, open_storage, out
 from scribe_assets.keys import DEFAULT_USER, RecordingRef
 from scribe_assets.library import recordings
@@ -60,12 +61,12 @@ def upload(
 
         def show_progress(file: Path, sent: int) -> None:
             if file not in bars:
-                bars[file] = progress.add_task(file.name, total=file.stat().st_size)
+                bars[file] = progress.add_task(visible(file.name), total=file.stat().st_size)
             progress.advance(bars[file], sent)
 
         uploads = recordings.upload_recordings(storage, files, user, options, show_progress)
     for upload in uploads:
-        out.print(upload.key, markup=False)
+        out.print(visible(upload.key), markup=False)
     if wait:
         outcomes = follow(storage, uploads)
         for status in outcomes:
@@ -100,11 +101,13 @@ def follow(storage: S3Storage, uploads: Sequence[S3Object]) -> list[Status]:
         TimeElapsedColumn(),
         console=log,
     ) as progress:
-        tasks = {upload.key: progress.add_task(f"{upload.key}: uploaded") for upload in uploads}
+        names = {upload.key: visible(upload.key) for upload in uploads}
+        tasks = {key: progress.add_task(f"{name}: uploaded") for key, name in names.items()}
         for upload, status in recordings.wait_for_outcomes(storage, uploads):
             last[upload.key] = status
             where = f" ({status.step})" if status.step else ""
-            progress.update(tasks[upload.key], description=f"{upload.key}: {status.state}{where}")
+            shown = f"{names[upload.key]}: {status.state}{where}"
+            progress.update(tasks[upload.key], description=shown)
             if recordings.is_outcome(status):
                 progress.stop_task(tasks[upload.key])
     return [last[upload.key] for upload in uploads]
@@ -126,13 +129,16 @@ def status(
     if not total:
         log.print("no recordings yet; 'scribe upload FILE' makes one")
         return
-    table = Table("state", "upload", "step", "updated", box=None)
+    # Folded where there is no space for them: the end of a cell is never cut off.
+    columns = [Column(name, overflow="fold") for name in ("state", "upload", "step")]
+    table = Table(*columns, Column("updated", no_wrap=True), box=None)
     for row in rows:
         table.add_row(*_cells(row))
     out.print(table)
     if total > len(rows):
         log.print(f"{total - len(rows)} more; see --last")
-    _print_devices(user)
+    keys = {row.ref.partition_key: row.status.source.key for row in rows if row.status}
+    _print_devices(keys, user)
 
 
 def _cells(row: recordings.ListedStatus) -> tuple[str, str, str, str]:
@@ -144,14 +150,19 @@ def _cells(row: recordings.ListedStatus) -> tuple[str, str, str, str]:
     shown = row.status
     return (
         f"[{STATE_STYLES[shown.state]}]{shown.state}[/]",
-        escape(shown.source.key),
+        escape(visible(shown.source.key)),
         escape(shown.error or shown.step or ""),
         f"{shown.updated_at:{TIME_FORMAT}}",
     )
 
 
-def _print_devices(user: str) -> None:
-    """What each device is doing, and who waits for one, in order."""
+def _print_devices(keys: dict[str, str], user: str) -> None:
+    """What each device is doing, and who waits for one, in order.
+
+    Args:
+        keys: of the uploads behind recordings, by partition key.
+        user: other users' recordings are not named.
+    """
     from scribe_assets.launcher.hosts import host_statuses
 
     for host in host_statuses(Settings.load().home):
@@ -161,7 +172,7 @@ def _print_devices(user: str) -> None:
         for device in host.devices:
             doing = device.doing
             if device.partition is not None:
-                doing = f"works for {_recording(device.partition, user)}"
+                doing = f"works for {_recording(keys, device.partition, user)}"
             worker = f" (worker {device.worker})" if device.worker else ""
             out.print(f"{device.device} {doing}{worker}", markup=False)
         held = {device.run_id for device in host.devices}
@@ -169,22 +180,24 @@ def _print_devices(user: str) -> None:
         for number, run in enumerate(others, start=1):
             doing = "waits for a device" if run.waits_for_device else "converts or fuses"
             out.print(
-                f"  {number}. {_recording(run.partition, user)} {doing} (process {run.pid})",
+                f"  {number}. {_recording(keys, run.partition, user)} {doing} (process {run.pid})",
                 markup=False,
             )
 
 
-def _recording(partition_key: str, user: str) -> str:
+def _recording(keys: dict[str, str], partition_key: str, user: str) -> str:
     """A recording under way, for people to read; another user's is not named."""
     try:
         ref = RecordingRef.from_partition_key(partition_key)
     except ValueError:  # a run of something else
         return "another run"
-    return ref.recording_id if user in (ANY_USER, ref.user_id) else "another user"
+    if user not in (ANY_USER, ref.user_id):
+        return "another user"
+    return visible(keys.get(partition_key, ref.recording_id))
 
 
 def _print_status(storage: S3Storage, shown: Status) -> None:
-    out.print(f"{escape(shown.source.key)}: [{STATE_STYLES[shown.state]}]{shown.state}[/]")
+    out.print(f"{escape(visible(shown.source.key))}: [{STATE_STYLES[shown.state]}]{shown.state}[/]")
     if shown.step:
         out.print(f"  step: {shown.step}", markup=False)
     if shown.error:
@@ -207,4 +220,7 @@ def show(
     storage = open_storage()
     recordings.check_form(format_)
     ref = recordings.find_recording(storage, key, user)
-    sys.stdout.write(recordings.read_result(storage, ref, format_, key))
+    content = recordings.read_result(storage, ref, format_, key)
+    if sys.stdout.isatty():  # a file or another program gets it as it is
+        content = "\n".join(map(visible, content.split("\n")))
+    sys.stdout.write(content)

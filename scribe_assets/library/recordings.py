@@ -1,21 +1,24 @@
 """What people do with recordings: find, upload and follow them, and read their results."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from scribe_assets.artifacts.documents import Options, Recording, Result, Status
 from scribe_assets.artifacts.formats import FORMATS
+from scribe_assets.artifacts.formats.plain import same_name, visible
 from scribe_assets.errors import (
     DocumentError,
     MissingObjectError,
     StorageRefusedError,
     UsageError,
 )
-from scribe_assets.keys import DEFAULT_USER, RecordingRef, user_of
-from scribe_assets.storage.layout import is_upload, processed_key, sidecar_key
+from scribe_assets.keys import DEFAULT_USER, RecordingRef, may_be_called, user_of
+from scribe_assets.storage.embedded import is_kept_name
+from scribe_assets.storage.layout import is_upload, processed_key, sidecar_key, upload_prefix
 from scribe_assets.storage.recordings import (
     find_upload,
     is_of,
@@ -28,6 +31,9 @@ from scribe_assets.storage.s3 import S3Object, S3Storage
 ANY_USER = ""
 """Instead of a user: whoever the recording belongs to."""
 
+MAX_NAMED = 5
+"""Recordings that the error names where several are meant."""
+
 POLL_SECONDS = 1.0
 JSON = "json"
 """The result itself, among the names of its forms; see `FORMATS` for the others."""
@@ -38,11 +44,13 @@ def find_recording(storage: S3Storage, typed: str, user_id: str = ANY_USER) -> R
 
     Args:
         storage: S3.
-        typed: an upload key (with or without the user's folder), a recording id or a partition key.
+        typed: an upload key (with or without the user's folder) or the end of one from a slash on,
+            such as the name of the file; a recording id or a partition key. Accents may be typed in
+            another way than they were uploaded.
         user_id: only this user's recordings.
 
     Raises:
-        UsageError: there is none, or the upload has not been seen yet.
+        UsageError: there is none, there are several, or the upload has not been seen yet.
     """
     # Another user's uploads are not even said to be there.
     possible_keys = [
@@ -53,14 +61,50 @@ def find_recording(storage: S3Storage, typed: str, user_id: str = ANY_USER) -> R
     for ref in map(RecordingRef.from_upload_key, possible_keys):
         if read_status(storage, ref):
             return ref
-    for item in _status_files(storage, user_id):
-        ref = _recording_of(item)
+    seen = [_recording_of(item) for item in _status_files(storage, user_id)]
+    for ref in seen:
         if typed in (ref.recording_id, ref.partition_key):
             return ref
-    for upload_key in possible_keys:
-        if storage.exists(storage.uploads_bucket, upload_key):
+    found = _called(possible_keys, typed, _upload_keys_of(storage, user_id)) or _called(
+        possible_keys, typed, _keys_of_seen(storage, seen, typed)
+    )
+    if len(found) > 1:
+        names = ", ".join(map(repr, found[:MAX_NAMED])) + (" …" if len(found) > MAX_NAMED else "")
+        raise UsageError(f"{typed!r} may be any of {len(found)} recordings: {names}; type more")
+    for upload_key in found:
+        ref = RecordingRef.from_upload_key(upload_key)
+        if ref not in seen:
             raise UsageError(f"{upload_key} is uploaded and not yet seen; is 'scribe up' running?")
+        return ref
     raise UsageError(f"there is no recording {typed!r}; 'scribe status' lists them")
+
+
+def _called(possible_keys: list[str], typed: str, keys: Iterable[str]) -> list[str]:
+    """Those of some keys that are meant: the ones typed in full, or else those that end so."""
+    names = {key: same_name(key) for key in keys}
+    whole = {same_name(key) for key in possible_keys}
+    end = f"/{same_name(typed)}"
+    return sorted(key for key, name in names.items() if name in whole) or sorted(
+        key for key, name in names.items() if name.endswith(end)
+    )
+
+
+def _upload_keys_of(storage: S3Storage, user_id: str) -> Iterator[str]:
+    prefix = upload_prefix(user_id) if user_id else ""
+    for item in storage.objects(storage.uploads_bucket, prefix):
+        if is_upload(item.key) and user_id in (ANY_USER, user_of(item.key)):
+            yield item.key
+
+
+def _keys_of_seen(storage: S3Storage, seen: list[RecordingRef], typed: str) -> Iterator[str]:
+    """Keys of recordings, also of those whose upload is gone, whose id fits what was typed."""
+    file_name = typed.rpartition("/")[2]
+    for ref in seen:
+        if may_be_called(ref.recording_id, file_name):
+            with suppress(StorageRefusedError):  # archived, for example
+                status = read_status(storage, ref)
+                if status is not None:
+                    yield status.source.key
 
 
 def find_status(storage: S3Storage, typed: str, user_id: str = ANY_USER) -> Status:
@@ -136,8 +180,11 @@ def upload_keys(files: Sequence[Path], user_id: str) -> list[str]:
     for key in keys:
         if keys.count(key) > 1:
             raise UsageError(f"two of the files would become {key}; upload them one by one")
-        if not is_upload(key) or key.count("/") > 1:
-            raise UsageError(f"{key} is not a key that Scribe takes for a recording; rename it")
+        is_safe = is_kept_name(key) and key == visible(key)
+        if not is_upload(key) or key.count("/") > 1 or not is_safe:
+            raise UsageError(
+                f"{visible(key)} is not a key that Scribe takes for a recording; rename it"
+            )
     return keys
 
 

@@ -51,6 +51,9 @@ def start_s3_server(settings: Settings) -> tuple[Process, EmbeddedServer]:
             f"127.0.0.1:{server.port}",
             "--vfs-cache-mode",
             "off",
+            # How long a name that rclone does not keep is listed; see `is_kept_name`.
+            "--dir-cache-time",
+            "1m",
             "--config",
             "/dev/null",
         ],

@@ -9,6 +9,9 @@ from scribe_assets.keys import RecordingRef
 from scribe_assets.storage.layout import processed_key
 from scribe_assets.storage.s3 import S3Storage
 
+PREFIX_CHARACTERS = 200
+"""Of a prefix that is listed: a user's name may be so long that S3 refuses all its keys."""
+
 
 def raise_if_storage_is_down(storage: S3Storage, ref: RecordingRef) -> None:
     """List the files of a recording whose status could not be read or written.
@@ -16,4 +19,4 @@ def raise_if_storage_is_down(storage: S3Storage, ref: RecordingRef) -> None:
     Raises:
         ScribeError: S3 does not answer, or refuses the processed bucket as a whole.
     """
-    any(storage.objects(storage.processed_bucket, processed_key(ref, "")))
+    any(storage.objects(storage.processed_bucket, processed_key(ref, "")[:PREFIX_CHARACTERS]))

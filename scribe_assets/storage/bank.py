@@ -6,13 +6,12 @@ user, `voiceprints.json` in the processed bucket.
 
 import hashlib
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 from scribe_assets.artifacts.documents import Profile, Voiceprints
 from scribe_assets.artifacts.documents.text import one_line
 from scribe_assets.errors import DocumentError, MissingObjectError, StorageRefusedError
 from scribe_assets.keys import person_id_problem
-from scribe_assets.storage.layout import MAX_WRITTEN_BYTES, voiceprints_key
+from scribe_assets.storage.layout import MAX_WRITTEN_BYTES, is_clutter, voiceprints_key
 from scribe_assets.storage.s3 import S3Object, S3Storage
 
 
@@ -43,14 +42,13 @@ def folders(storage: S3Storage, user_id: str) -> list[Folder]:
 def by_user(listed: list[S3Object]) -> dict[str, list[Folder]]:
     """The people of each user among the objects of a bank, in order of their ids.
 
-    A folder counts that has a profile or something in `voice/`; hidden files do not.
+    A folder counts that has a profile or something in `voice/`; what programs leave there does not.
     """
     banks: dict[str, dict[str, Folder]] = {}
     for item in listed:
         user_id, _, rest = item.key.partition("/")
         person_id, _, path = rest.partition("/")
-        name = PurePosixPath(path).name
-        if path != "profile.json" and (not path.startswith("voice/") or name.startswith(".")):
+        if path != "profile.json" and (not path.startswith("voice/") or is_clutter(path)):
             continue
         folder = banks.setdefault(user_id, {}).setdefault(person_id, Folder(person_id))
         if path == "profile.json":

@@ -1,12 +1,26 @@
-"""The file that says where the embedded S3 server of a SCRIBE_HOME is.
+"""The file that says where the embedded S3 server of a SCRIBE_HOME is, and the names it keeps.
 
 `local/s3_server.py` writes it when it starts the server; whoever talks to the server reads it.
 """
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+RENAMED = re.compile("[\x00-\x1f\x7f]|(?<!‛)‛(?![‛␀-␡／．])")
+
+
+def is_kept_name(key: str) -> bool:
+    """Whether the embedded server goes on listing an object under the key that it was given.
+
+    rclone writes a control character of a file name as its picture (`␊` for a newline) and doubles
+    a single `‛`, with which it quotes such pictures (https://rclone.org/overview/#encoding). Until
+    it next reads the folder, within a minute, it lists the object under the name that it was given,
+    from then on only under the other one.
+    """
+    return not RENAMED.search(key)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from botocore.exceptions import (
 
 from scribe_assets.errors import (
     BrokenOffError,
+    KeyTooLongError,
     MissingObjectError,
     StorageRefusedError,
     StorageUnavailableError,
@@ -28,6 +29,23 @@ REFUSED = {
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
 }
+
+KEY_TOO_LONG = {"KeyTooLong", "KeyTooLongError"}
+
+BAD_REQUESTS = {
+    "400",  # the answer to a HEAD has no more than this
+    "EntityTooLarge",
+    "InvalidArgument",
+    "InvalidDigest",
+    "InvalidObjectName",
+    "InvalidRequest",
+    "InvalidURI",
+    "MethodNotAllowed",
+    "NotImplemented",
+    "XMinioInvalidObjectName",
+}
+"""What a server answers, each time anew, to a request that it or the bucket does not allow: a name
+that it cannot store, a write without the checksum that Object Lock wants, and so on."""
 
 ARCHIVED = "InvalidObjectState"
 """What S3 says (403) when an object lies in an archive, such as Glacier, and was not restored."""
@@ -43,6 +61,7 @@ def explained(bucket: str, key: str) -> Iterator[None]:
 
     Raises:
         MissingObjectError: there is no such object.
+        KeyTooLongError: there can be none.
         StorageRefusedError: S3 refuses, for a reason that a person has to remove.
         StorageUnavailableError: S3 does not answer, or not well.
     """
@@ -60,6 +79,17 @@ def explained(bucket: str, key: str) -> Iterator[None]:
         if code == ARCHIVED:
             raise StorageRefusedError(
                 f"{where} is archived and cannot be read; restore it in S3 and try again"
+            ) from error
+        if code in KEY_TOO_LONG:
+            raise KeyTooLongError(
+                f"{where} has too long a key for this S3 server; give it a shorter one, and upload "
+                "it again"
+            ) from error
+        if code in BAD_REQUESTS:
+            answer = error.response["Error"].get("Message", "").rstrip(".") or "Bad Request"
+            raise StorageRefusedError(
+                f"S3 does not allow {error.operation_name} at {where}: {answer} ({code}); check "
+                "the name, and the rules of the bucket and of the server"
             ) from error
         if code in REFUSED:
             raise StorageRefusedError(

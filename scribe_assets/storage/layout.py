@@ -1,28 +1,55 @@
 """Which key holds what. No other module spells out a path in a bucket."""
 
-from pathlib import PurePosixPath
-
 from scribe_assets.keys import DEFAULT_USER, RecordingRef, user_of
 
 SIDECAR_SUFFIX = ".scribe.json"
 AUDIO = "audio.flac"
 """What people listen to. Where tracks are transcribed each for itself, they lie beside it."""
 
+MAX_KEY_BYTES = 1024
+"""Of a key in S3, in UTF-8."""
+
 MAX_WRITTEN_BYTES = 1 << 20
 """Of a file that people write: the options of an upload, a profile. Most have some 100 bytes."""
+
+
+UNFINISHED_SUFFIXES = (".part", ".partial", ".crdownload", ".filepart", ".opdownload", ".tmp")
+"""Of files that browsers and clients give another name once they are complete."""
+
+SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "icon␍"}
+SYSTEM_FOLDERS = {
+    "$recycle.bin",
+    "#recycle",
+    "@eadir",
+    "__macosx",
+    "lost+found",
+    "system volume information",
+}
+"""What Windows, macOS and network storage leave in folders, in small letters."""
 
 
 def is_upload(key: str) -> bool:
     """Whether an object in the uploads bucket is a recording.
 
-    Folder markers, files with options and hidden files (`.DS_Store`) are not. Neither is anything
-    below a first folder called `.` or `..`: no user can be called so, because S3 clients and file
-    systems take these names for a place in a path.
+    Folder markers, files with options and `is_clutter` are not. Neither is anything below a first
+    folder called `.` or `..`: no user can be called so, because S3 clients and file systems take
+    these names for a place in a path.
     """
     return not (
-        key.endswith(("/", SIDECAR_SUFFIX))
-        or PurePosixPath(key).name.startswith(".")
-        or user_of(key) in (".", "..")
+        key.endswith(("/", SIDECAR_SUFFIX)) or is_clutter(key) or user_of(key) in (".", "..")
+    )
+
+
+def is_clutter(key: str) -> bool:
+    """Whether a file is one that programs leave in folders, and no person means: hidden, or in a
+    hidden folder, of the system, locked by an office program, or not yet complete."""
+    *folders, name = key.lower().split("/")
+    return (
+        name.startswith((".", "~$"))
+        or name in SYSTEM_FILES
+        or name.endswith(UNFINISHED_SUFFIXES)
+        or any(folder.startswith(".") and folder.strip(".") for folder in folders)
+        or not SYSTEM_FOLDERS.isdisjoint(folders)
     )
 
 

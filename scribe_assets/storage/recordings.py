@@ -16,11 +16,12 @@ from scribe_assets.artifacts.documents import (
     Status,
 )
 from scribe_assets.artifacts.formats import forms_of
-from scribe_assets.errors import DocumentError, MissingObjectError
+from scribe_assets.errors import DocumentError, KeyTooLongError, MissingObjectError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.speech import media
 from scribe_assets.storage.layout import (
     AUDIO,
+    MAX_KEY_BYTES,
     MAX_WRITTEN_BYTES,
     is_upload,
     processed_key,
@@ -122,14 +123,18 @@ def find_upload(storage: S3Storage, ref: RecordingRef) -> S3Object:
 def read_options(storage: S3Storage, upload_key: str) -> Options:
     """The options beside an upload; the default ones where there are none.
 
+    There can be none beside an upload whose own key is nearly as long as S3 allows.
+
     Raises:
         DocumentError: the file is there and is wrong.
         StorageRefusedError: S3 does not hand it out.
     """
     key = sidecar_key(upload_key)
+    if len(key.encode("utf-8", "surrogatepass")) > MAX_KEY_BYTES:
+        return Options()
     try:
         text = storage.read(storage.uploads_bucket, key, MAX_WRITTEN_BYTES)
-    except MissingObjectError:
+    except (MissingObjectError, KeyTooLongError):  # MinIO allows 255 bytes for a part of the path
         return Options()
     return Options.from_json(text, key)
 

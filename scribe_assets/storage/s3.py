@@ -1,5 +1,7 @@
 """The S3 resource, for the embedded server, MinIO and Amazon S3 alike."""
 
+import base64
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,7 +21,7 @@ from scribe_assets.errors import (
     StorageRefusedError,
 )
 from scribe_assets.settings import Settings
-from scribe_assets.storage.embedded import EmbeddedServer
+from scribe_assets.storage.embedded import EmbeddedServer, is_kept_name
 from scribe_assets.storage.faults import explained
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ def _client(endpoint_url: str | None, access_key: str | None, secret_key: str | 
         response_checksum_validation="when_required",
     )
     session = boto3.Session()
-    return session.client(
+    client = session.client(
         "s3",
         endpoint_url=endpoint_url,
         aws_access_key_id=access_key,
@@ -84,6 +86,27 @@ def _client(endpoint_url: str | None, access_key: str | None, secret_key: str | 
         region_name=session.region_name or "us-east-1",
         config=config,
     )
+    for operation in ("PutObject", "UploadPart"):
+        client.meta.events.register(f"before-call.s3.{operation}", _add_content_md5)
+    return client
+
+
+def _add_content_md5(params: dict[str, Any], **_: Any) -> None:
+    """Send `Content-MD5` with what is written.
+
+    A bucket with Object Lock refuses whatever comes without a checksum, and this is the one that
+    every S3 server knows.
+    """
+    body = params["body"]
+    digest = hashlib.md5(usedforsecurity=False)
+    if isinstance(body, bytes | bytearray):
+        digest.update(body)
+    else:
+        start = body.tell()
+        while chunk := body.read(CHUNK_BYTES):
+            digest.update(chunk)
+        body.seek(start)
+    params["headers"]["Content-MD5"] = base64.b64encode(digest.digest()).decode()
 
 
 class S3Storage(S3Resource):
@@ -156,11 +179,17 @@ class S3Storage(S3Resource):
             raise StorageRefusedError(f"{error}; check AWS_PROFILE") from error
 
     def objects(self, bucket: str, prefix: str = "") -> Iterator[S3Object]:
-        """All objects under a prefix, in the order of their keys."""
+        """All objects under a prefix, in the order of their keys.
+
+        boto3 asks for the keys in URL encoding and decodes them: XML has no control characters.
+        """
+        embedded = self._settings is not None and self._settings.embedded_s3
         with explained(bucket, prefix):
             pages = self.get_client().get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=bucket, Prefix=prefix):
                 for item in page.get("Contents", []):
+                    if embedded and not is_kept_name(item["Key"]):
+                        continue
                     yield S3Object(
                         bucket,
                         item["Key"],

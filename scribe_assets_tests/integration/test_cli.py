@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from scribe_assets.cli import app
+from scribe_assets.cli.app import log, out
 from scribe_assets.cli.people import when
 from scribe_assets.errors import UsageError
 from scribe_assets.keys import RecordingRef
@@ -91,6 +92,32 @@ def test_show_prints_the_file_as_it_is(embedded_storage: S3Storage) -> None:
     key = processed_key(ref, "result.html")
     stored = embedded_storage.read(embedded_storage.processed_bucket, key).decode()
     assert run("show", "anne/a.wav", "--format", "html").stdout == stored
+
+
+EVIL = "anne/Réunion [red]\x1b[31m\t\x9b\u202e" + "é" * 120 + ".wav"
+
+
+def test_a_key_commands_nothing_and_is_shown_whole(moto_storage: S3Storage) -> None:
+    processed(moto_storage, EVIL, {"S0": ANNE})
+    name = "anne/Réunion [red]␛[31m␉��" + "é" * 120 + ".wav"
+    for arguments in (["status"], ["status", EVIL]):
+        shown = run(*arguments).stdout
+        assert name in shown
+        assert not {"\x1b", "\t", "\x9b", "\u202e"} & {*shown}
+
+
+def test_a_table_on_a_narrow_terminal_cuts_no_name_off(
+    embedded_storage: S3Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(out, "width", 80)
+    uploaded(embedded_storage, "anne/" + "0123456789" * 12 + ".wav")
+    parts = [part for part in run("status").stdout.split() if {*part} <= {*"anne/0123456789.wav"}]
+    assert "".join(parts) == "anne/" + "0123456789" * 12 + ".wav"
+
+
+def test_an_error_commands_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    log.print("there is no \x1b[31m\nrecording [x]", markup=False)
+    assert capsys.readouterr().err == "there is no ␛[31m\nrecording [x]\n"
 
 
 @pytest.mark.parametrize(

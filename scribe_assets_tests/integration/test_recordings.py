@@ -33,6 +33,56 @@ def test_a_recording_is_found_by_all_its_names(embedded_storage: S3Storage, user
     assert find_recording(embedded_storage, "calls/a.wav", "anne") == ref
 
 
+NFC, NFD = "anne/r\u00e9unions/d\u00e9but.wav", "anne/re\u0301unions/de\u0301but.wav"
+
+
+@pytest.mark.parametrize("uploaded_as", [NFC, NFD])
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_recording_is_found_however_its_name_is_typed(
+    embedded_storage: S3Storage, uploaded_as: str, is_gone: bool
+) -> None:
+    uploaded(embedded_storage, uploaded_as)
+    uploaded(embedded_storage, "anne/fin-debut.wav")
+    if is_gone:
+        embedded_storage.delete(embedded_storage.uploads_bucket, uploaded_as)
+    ref = RecordingRef.from_upload_key(uploaded_as)
+    for whole in (NFC, NFD):
+        user, _, below = whole.partition("/")
+        name = whole.rpartition("/")[2]
+        for typed, whose in ((whole, ""), (whole, user), (below, user), (name, ""), (name, user)):
+            assert find_recording(embedded_storage, typed, whose) == ref
+
+
+def test_two_spellings_of_a_name_are_told_apart_where_both_are_there(
+    embedded_storage: S3Storage,
+) -> None:
+    for key in (NFC, NFD):
+        uploaded(embedded_storage, key)
+    for key in (NFC, NFD):
+        assert find_recording(embedded_storage, key) == RecordingRef.from_upload_key(key)
+
+
+def test_a_name_that_may_be_several_is_answered_with_all_of_them(
+    embedded_storage: S3Storage,
+) -> None:
+    for key in ("anne/a.wav", "anne/x/a.wav", "ben/a.wav", "default/b/a.wav"):
+        uploaded(embedded_storage, key)
+    with pytest.raises(UsageError, match=r"any of 4 recordings: 'anne/a\.wav', 'anne/x/a\.wav', "):
+        find_recording(embedded_storage, "a.wav")
+    with pytest.raises(UsageError, match=r"there is no recording 'b/a\.wav'"):
+        find_recording(embedded_storage, "b/a.wav", "anne")
+    assert find_recording(embedded_storage, "a.wav", "ben").user_id == "ben"
+    assert find_recording(embedded_storage, "x/a.wav").user_id == "anne"
+
+
+def test_a_renamed_newline_is_found_by_the_key_that_was_uploaded(
+    embedded_storage: S3Storage,
+) -> None:
+    uploaded(embedded_storage, "anne/new␊line.wav")
+    ref = RecordingRef.from_upload_key("anne/new␊line.wav")
+    assert find_recording(embedded_storage, "anne/new\nline.wav") == ref
+
+
 @pytest.mark.parametrize("typed", ["anne/a.wav", "a.wav"])
 def test_a_recording_of_another_user_is_not_found(embedded_storage: S3Storage, typed: str) -> None:
     uploaded(embedded_storage, "anne/a.wav")
@@ -156,6 +206,9 @@ def test_the_bytes_of_each_file_are_told(embedded_storage: S3Storage, files: lis
     ("names", "user", "problem"),
     [
         (["a.wav", "sub/a.wav"], "anne", "two of the files would become anne/a.wav"),
+        (["a\x1b[31m.wav"], "anne", "anne/a␛\\[31m.wav is not a key that Scribe takes"),
+        (["‛90s.wav"], "anne", "not a key that Scribe takes"),
+        (["a.mp4.part"], "anne", "not a key that Scribe takes"),
         ([".hidden.wav"], "anne", "not a key that Scribe takes"),
         (["a.scribe.json"], "anne", "not a key that Scribe takes"),
         (["a.wav"], "anne/b", "not a key that Scribe takes"),

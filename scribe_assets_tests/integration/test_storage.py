@@ -21,7 +21,17 @@ from scribe_assets.storage.embedded import EmbeddedServer
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets_tests.people import put
 
-KEYS = ["a.wav", "anne/été/réunion du 3.wav", "b c/d+e&f%20g.wav", "x/y/z/" + "long" * 40]
+KEYS = [
+    "a.wav",
+    "anne/été/réunion du 3.wav",
+    "anne/re\u0301union.wav",
+    "b c/d+e&f%20g%0A.wav",
+    "x/y/z/" + "long" * 40,
+    "anne/" + "1,024 bytes/" * 84 + "x.wav" + "v" * 6,
+    "anne/ <b>[red]#1?a=b;c\\d'e\"f:g*|h.wav ",
+    "anne/😀.wav.",
+    "anne/\x85\u2028\u202e.wav",
+]
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -30,6 +40,11 @@ def test_objects_come_back_as_they_went(storage: S3Storage, key: str) -> None:
     assert uri == f"s3://{storage.uploads_bucket}/{key}"
     assert storage.read(storage.uploads_bucket, key).decode() == "é"
     assert [item.key for item in storage.objects(storage.uploads_bucket)] == [key]
+
+
+@pytest.mark.parametrize("key", ["anne/a\tb\x1b[31m.wav", "anne//a.wav", "anne/../a.wav"])
+def test_odd_keys_come_back_where_the_server_takes_them(moto_storage: S3Storage, key: str) -> None:
+    test_objects_come_back_as_they_went(moto_storage, key)
 
 
 def test_a_listing_and_a_look_agree(storage: S3Storage) -> None:

@@ -253,3 +253,34 @@ def test_an_id_adds_no_line(form: str) -> None:
     assert dirty.count("\n") == clean.count("\n")
     for line in dirty.splitlines() if form == "rttm" else []:
         assert len(line.split()) == 10
+
+
+EVIL = "anne/a&amp;b\n# *x* [l](u) \x1b[31m\x9b\u202e<b>&\r\x00.wav"
+
+
+def evil(name: str) -> str:
+    source = RESULT.source.model_copy(update={"key": EVIL})
+    return FORMATS[name].render(RESULT.model_copy(update={"source": source}))
+
+
+@pytest.mark.parametrize("name", ["srt", "vtt", "rttm", "seglst"])
+def test_forms_without_the_key_are_the_same_whatever_it_is(name: str) -> None:
+    assert evil(name) == render(name)
+
+
+def test_markdown_shows_a_key_in_its_heading_as_it_is() -> None:
+    text = evil("md")
+    assert text.split("\n")[0] == (r"# anne/a\&amp;b␊# \*x\* \[l\](u) ␛\[31m" "��" r"\<b\>&␍␀.wav")
+    assert text.split("\n")[1:] == render("md").split("\n")[1:]
+
+
+def test_html_shows_a_key_in_its_title_as_it_is() -> None:
+    titles: list[str] = []
+
+    class Titles(HTMLParser):
+        def handle_data(self, data: str) -> None:
+            if self.get_starttag_text() in ("<title>", "<h1>") and data.strip():
+                titles.append(data)
+
+    Titles().feed(evil("html"))
+    assert titles == ["anne/a&amp;b␊# *x* [l](u) ␛[31m��<b>&␍␀.wav"] * 2

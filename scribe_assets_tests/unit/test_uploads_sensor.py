@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from dagster import DagsterInstance
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from scribe_assets.library.status import started
 from scribe_assets.sensors.uploads_cursor import MAX_REQUESTS, OVERLAP, Cursor, content, pending
 from scribe_assets.storage.layout import is_upload, processed_key, sidecar_key
 from scribe_assets.storage.recordings import to_source, write_status
-from scribe_assets.storage.s3 import S3Object
+from scribe_assets.storage.s3 import S3Object, S3Storage
 from scribe_assets.tags import ETAG_TAG, JOB_ID_TAG, UPLOAD_TAG, USER_TAG
 from scribe_assets_tests.sensor import Sensor, partition
 from scribe_assets_tests.unit.failing_storage import FailingStorage
@@ -98,11 +99,48 @@ def test_every_version_that_is_there_at_a_tick_is_requested_exactly_once(
     assert set(requested) == written
 
 
-def test_what_is_no_recording() -> None:
-    for key in ("anne/", "a.wav.scribe.json", "anne/.DS_Store", "../a.wav", "./a.wav"):
-        assert not is_upload(key)
-    for key in ("a.wav", "anne/a", "anne/b.c/d.mp4", "anne/result.json"):
-        assert is_upload(key)
+@pytest.mark.parametrize(
+    "key",
+    [
+        "anne/",
+        "a.wav.scribe.json",
+        "../a.wav",
+        "./a.wav",
+        "anne/.",
+        "anne/.DS_Store",
+        "anne/._talk.m4a",
+        "anne/.fuse_hidden0001",
+        "anne/.nfs00a1",
+        "anne/.Trash-1000/files/talk.m4a",
+        ".minio.sys/tmp/a",
+        "anne/Thumbs.db",
+        "anne/Desktop.ini",
+        "anne/~$minutes.docx",
+        "anne/talk.m4a.part",
+        "anne/Talk.mp4.CRDOWNLOAD",
+        "anne/talk.wav.tmp",
+        "anne/__MACOSX/talk.wav",
+        "anne/@eaDir/talk.wav/x",
+    ],
+)
+def test_what_is_no_recording(key: str) -> None:
+    assert not is_upload(key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "a.wav",
+        "anne/a",
+        "anne/b.c/d.mp4",
+        "anne/result.json",
+        "anne/../a.wav",
+        "anne/part",
+        "~a/b~",
+    ],
+)
+def test_what_is_a_recording(key: str) -> None:
+    assert is_upload(key)
 
 
 def test_what_is_requested_for_an_upload(sensor: Sensor) -> None:
@@ -221,3 +259,32 @@ def test_where_the_processed_bucket_is_refused_no_run_is_wasted(sensor: Sensor) 
     with pytest.raises(StorageRefusedError):
         sensor.tick(storage)
     assert set(sensor.tick()) == {"a.wav"}
+
+
+@pytest.mark.parametrize(
+    ("key", "state"),
+    [
+        ("anne/" + "é" * 504 + ".wav", "queued"),  # no options can lie beside it
+        ("é" * 480 + "/a.wav", None),  # nor can a status be written
+    ],
+)
+def test_a_key_that_is_nearly_too_long_holds_nobody_up(
+    strict_storage: S3Storage, instance: DagsterInstance, key: str, state: str | None
+) -> None:
+    sensor = Sensor(strict_storage, instance)
+    sensor.put(key, "good.wav")
+    assert set(sensor.tick()) == {key, "good.wav"}
+    assert sensor.state("good.wav") == "queued"
+    assert (sensor.state(key) if state else None) == state
+    assert sensor.tick() == {}
+
+
+def test_odd_keys_become_one_recording_each(
+    moto_storage: S3Storage, instance: DagsterInstance
+) -> None:
+    keys = {"u/a\tb\x1b[31m.ogg", "u//a.ogg", "u/../a.ogg", "u/a&b%0A+c#d?e.ogg", "u/ [red].ogg "}
+    sensor = Sensor(moto_storage, instance)
+    sensor.put(*keys)
+    assert set(sensor.tick()) == keys
+    assert {sensor.state(key) for key in keys} == {"queued"}
+    assert sensor.tick() == {}

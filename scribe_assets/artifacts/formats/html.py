@@ -5,7 +5,7 @@ from html import escape
 
 from scribe_assets.artifacts.documents import Result
 from scribe_assets.artifacts.formats.format import Format
-from scribe_assets.artifacts.formats.plain import clock
+from scribe_assets.artifacts.formats.plain import clock, visible
 from scribe_assets.speech.words import separators
 
 STYLE = """
@@ -34,7 +34,7 @@ document.addEventListener("click", (event) => {
 def render(result: Result) -> str:
     """The page. Words that overlap with another speaker's are underlined with dots."""
     hues = {speaker.label: index * 137 % 360 for index, speaker in enumerate(result.speakers)}
-    title = escape(result.source.key)
+    title = escape(visible(result.source.key))
     parts = [
         f'<!doctype html>\n<html lang="{escape(result.language or "und")}">\n'
         '<meta charset="utf-8">\n'

@@ -4,12 +4,12 @@ import re
 
 from scribe_assets.artifacts.documents import Result
 from scribe_assets.artifacts.formats.format import Format
-from scribe_assets.artifacts.formats.plain import clock, facts
+from scribe_assets.artifacts.formats.plain import clock, facts, visible
 
 
 def render(result: Result) -> str:
     """A heading, the facts, and a paragraph for each change of speaker."""
-    lines = [f"# {escape(result.source.key)}", "", escape(facts(result)), ""]
+    lines = [f"# {escape(visible(result.source.key))}", "", escape(facts(result)), ""]
     lines += [f"> {escape(warning)}" for warning in result.warnings]
     speaker: str | None = ""
     for segment in result.segments:
@@ -32,7 +32,7 @@ def escape(text: str) -> str:
     >>> escape("*a* [b] <c> # d_e")
     '\\*a\\* \\[b\\] \\<c\\> # d\\_e'
     """
-    escaped = re.sub(r"([\\`*_\[\]<>|])", r"\\\1", text)
+    escaped = re.sub(r"([\\`*_\[\]<>|]|&(?=#?\w+;))", r"\\\1", text)
     return re.sub(r"^(\s*)([#+-]|\d+[.)])(?=\s)", r"\1\\\2", escaped)
 
 

@@ -1,6 +1,42 @@
 """Plain text: what several formats say, before each escapes it in its own way."""
 
+import unicodedata
+
 from scribe_assets.artifacts.documents import Result
+
+PICTURES = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
+"""Of control characters: `␛` for an escape (Unicode, Control Pictures)."""
+
+UNSAFE = {
+    code: 0xFFFD
+    for codes in (
+        range(0x80, 0xA0),  # control characters, of which some terminals obey some
+        (0x2028, 0x2029),  # line and paragraph separator
+        (*range(0x202A, 0x202F), *range(0x2066, 0x206A)),  # these turn the text after them round
+        range(0xD800, 0xE000),  # halves of characters, which cannot be written in UTF-8
+    )
+    for code in codes
+}
+VISIBLE = PICTURES | UNSAFE
+
+
+def visible(text: str) -> str:
+    r"""Text in one line that commands nothing: neither a terminal nor what reads lines.
+
+    >>> visible("new\nline \x1b[31mété\x9b")
+    'new␊line ␛[31mété�'
+    """
+    return text.translate(VISIBLE)
+
+
+def same_name(text: str) -> str:
+    r"""A name, so that two spellings of it are equal: accents apart or not, as systems differ, and
+    control characters as they are or as their pictures, as S3 servers do.
+
+    >>> same_name("re\u0301union\n.m4a") == same_name("r\u00e9union␊.m4a")
+    True
+    """
+    return unicodedata.normalize("NFC", visible(text))
 
 
 def facts(result: Result) -> str:
