@@ -110,13 +110,17 @@ class Dominance:
         """Whether all speech of a channel is in one of the others as well or better.
 
         Of its own speech, another channel has less than half way between the least and the most
-        that it ever has of it, and less than the most by `margin` decibels.
+        that it ever has of it. With a margin, it has less than the most by so many decibels, or the
+        channel is louder than all others.
         """
         own = self._active[channel].copy()
         for other in others:
             difference = self._levels[other] - self._levels[channel]
             most, least = self.most[other, channel], -self.most[channel, other]
-            own &= difference < min((most + least) / 2, most - margin)
+            limit = (most + least) / 2
+            if margin:
+                limit = max(0.0, min(limit, most - margin))
+            own &= difference < limit
         return float(own.sum()) / FRAMES_A_SECOND < self.needed(channel)
 
 
