@@ -28,6 +28,8 @@ class BleedLimits:
         echo: frames for which the echo of a room lasts.
         above: decibels above the expected bleed from which something is somebody's own speech.
         shortest: frames that own speech lasts at the least.
+        audible: decibels above a group's noise from which bleed is heard. A call without any bleed
+            stays as it is.
         around: frames before and after own speech that are kept too: soft beginnings and ends.
     """
 
@@ -35,6 +37,7 @@ class BleedLimits:
     echo: int = 4
     above: float = 5.0
     shortest: int = 2
+    audible: float = 3.0
     around: int = 6
 
 
@@ -61,6 +64,8 @@ def find_bleed(
     levels = smoothed(measured.levels, limits.average)
     # Echo comes later than what it is an echo of.
     lasting = maximum_filter1d(levels, limits.echo, axis=1, origin=(limits.echo - 1) // 2)
+    pauses = ~binary_dilation(np.logical_or.reduce(measured.speech), iterations=limits.around)
+    noise = np.median(levels[:, pauses], axis=1) if pauses.any() else [SILENCE] * len(groups)
     silenced = []
     for group in range(len(groups)):
         expected = np.full(levels.shape[1], SILENCE, np.float32)
@@ -70,10 +75,12 @@ def find_bleed(
             if leak is not None:
                 expected = np.maximum(expected, lasting[other] + leak)
                 somebody |= measured.speech[other]
-        own = measured.speech[group] & (levels[group] > expected + limits.above)
+        heard = levels[group] > noise[group] + limits.audible
+        own = heard & (levels[group] > expected + limits.above)
         own = binary_opening(own, iterations=1, structure=np.ones(limits.shortest, bool))
         own = binary_dilation(own, iterations=limits.around)
-        silenced.append(_spans(somebody & ~own))
+        heard = binary_dilation(heard, iterations=limits.around)
+        silenced.append(_spans(somebody & heard & ~own))
     return silenced
 
 

@@ -38,7 +38,7 @@ def choose(
 
     Args:
         sounds: (num_samples,) float32 at 16 kHz of every channel, in the order of the file, on one
-            timeline; read once, a minute at a time.
+            timeline; read once, half a minute at a time.
         tracks: what a person wants.
         progress: called with the done fraction.
         thresholds: of the choice by content.

@@ -10,6 +10,13 @@ from scribe_assets.speech.tracks.levels import FRAME, SILENCE, Measured, smoothe
 
 FRAMES_A_SECOND = SAMPLE_RATE / FRAME
 
+STRONG_LEAK = -10.0
+"""Decibels from which on a leak is strong; between microphones on speakers it hardly is."""
+
+
+STRONG_LEAK_SECONDS = 3.0
+"""So much speech tells a strong leak from two who speak at once."""
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -90,13 +97,18 @@ class Dominance:
 
     def leak(self, channel: int, source: int) -> float | None:
         """Decibels of what is spoken into another channel in this one, against that one: the median
-        of where that one is clearly above. None where it never is."""
+        of where that one is clearly above. None where it never is, and where a strong leak rests on
+        so little speech that it may be this channel's own speaker at the same time."""
         difference = self._levels[channel] - self._levels[source]
         clear = self._active[source]
         if self._active[channel].any():
             half_way = (self.most[source, channel] - self.most[channel, source]) / 2
             clear = clear & (difference < -half_way)
-        return float(np.median(difference[clear])) if clear.any() else None
+        if not clear.any():
+            return None
+        leak = float(np.median(difference[clear]))
+        doubtful = leak > STRONG_LEAK and clear.sum() < STRONG_LEAK_SECONDS * FRAMES_A_SECOND
+        return None if doubtful else leak
 
     def loudness(self, channel: int) -> float:
         """Decibels of a channel's speech."""
@@ -110,13 +122,17 @@ class Dominance:
         """Whether all speech of a channel is in one of the others as well or better.
 
         Of its own speech, another channel has less than half way between the least and the most
-        that it ever has of it, and less than the most by `margin` decibels.
+        that it ever has of it. With a margin, it has less than the most by so many decibels, or the
+        channel is louder than all others.
         """
         own = self._active[channel].copy()
         for other in others:
             difference = self._levels[other] - self._levels[channel]
             most, least = self.most[other, channel], -self.most[channel, other]
-            own &= difference < min((most + least) / 2, most - margin)
+            limit = (most + least) / 2
+            if margin:
+                limit = max(0.0, min(limit, most - margin))
+            own &= difference < limit
         return float(own.sum()) / FRAMES_A_SECOND < self.needed(channel)
 
 

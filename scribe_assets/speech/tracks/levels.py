@@ -1,4 +1,4 @@
-"""What is measured of all channels of a recording at once, in one pass, a minute at a time."""
+"""What is measured of all channels of a recording at once, in one pass, half a minute at a time."""
 
 import os
 from collections.abc import Sequence
@@ -16,8 +16,12 @@ FRAME = 800
 """Samples of a frame, 50 ms: the delays between microphones of a room are short against it."""
 
 
-BLOCK_FRAMES = 1200
-"""So many frames of every channel are in memory at once: a minute."""
+BLOCK_FRAMES = 600
+"""So many frames of every channel are in memory at once: half a minute."""
+
+
+SPECTRA = 2400
+"""So many spectra are in memory at once, of all channels together."""
 
 
 ECHO_FRAMES = 6
@@ -74,13 +78,16 @@ def measure(sounds: Sequence[Waveform], progress: Progress | None = None) -> Mea
         last = min(first + BLOCK_FRAMES, frames)
         block = np.stack([_read(sound, first * FRAME, last * FRAME) for sound in sounds])
         speech[:, first:last] = list(in_parallel(os.cpu_count() or 1, _speech, block))
-        spectra = _spectra(block)
-        levels[:, first:last] = _levels(spectra)
-        anybody = speech[:, first:last].any(axis=0)
+        anybody = np.logical_or.reduce(speech[:, first:last])
         nobody = ~binary_dilation(anybody, iterations=ECHO_FRAMES)
-        loud += _cross_power(spectra[:, anybody])
-        quiet += _cross_power(spectra[:, nobody])
         pause += int(nobody.sum())
+        step = max(1, SPECTRA // len(sounds))
+        for start in range(0, last - first, step):
+            part = slice(start, min(start + step, last - first))
+            spectra = _spectra(block[:, part.start * FRAME : part.stop * FRAME])
+            levels[:, first + part.start : first + part.stop] = _levels(spectra)
+            loud += _cross_power(spectra[:, anybody[part]])
+            quiet += _cross_power(spectra[:, nobody[part]])
         if progress:
             progress(last / frames)
     spoken = int(speech.any(axis=0).sum())
