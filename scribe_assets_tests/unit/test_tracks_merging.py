@@ -156,3 +156,16 @@ def test_json_names_the_track_only_where_there_are_several() -> None:
         for document in (diarization, transcript):
             assert ('"track"' in document.to_json()) == several
             assert type(document).from_json(document.to_json(), "it") == document
+
+
+def test_a_second_voice_needs_some_seconds() -> None:
+    """In a track of one person a laugh is not somebody else; a guest at the same microphone is."""
+    host = [Turn(0, 10, "A"), Turn(11, 12.5, "B"), Turn(20, 26, "C")]
+    other = [Turn(30, 40, "A")]
+    merged = merge_timelines([Timeline(host, host), Timeline(other, other)])
+    assert [turn.speaker for turn in merged.turns] == [
+        "SPEAKER_00",
+        "SPEAKER_00",
+        "SPEAKER_01",
+        "SPEAKER_02",
+    ]

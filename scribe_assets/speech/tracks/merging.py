@@ -26,6 +26,11 @@ GHOST_SHARE = 0.8
 """So much of such a voice lies within turns of other groups."""
 
 
+SECOND_VOICE_SECONDS = 3.0
+"""A second voice in a group that speaks for less is the first one. In a group one person is the rule,
+and of so little speech a voice is not known well."""
+
+
 ECHO_WORDS = 3
 """From so many same words in a row on, at the same time in two groups, nobody spoke in chorus."""
 
@@ -49,7 +54,7 @@ def merge_timelines(timelines: Sequence[Timeline]) -> Timeline:
     kept = []
     for timeline in labelled:
         others = [turn for other in labelled if other is not timeline for turn in other.turns]
-        kept.append(_without_ghosts(timeline, others))
+        kept.append(_with_main_voices(_without_ghosts(timeline, others)))
     turns = sorted(turn for timeline in kept for turn in timeline.turns)
     exclusive = _one_at_a_time([turn for timeline in kept for turn in timeline.exclusive])
     return in_order_of_speech(Timeline(turns, exclusive))
@@ -118,6 +123,22 @@ def _without_ghosts(timeline: Timeline, others: list[Turn]) -> Timeline:
         [turn for turn in timeline.turns if turn.speaker not in ghosts],
         [turn for turn in timeline.exclusive if turn.speaker not in ghosts],
     )
+
+
+def _with_main_voices(timeline: Timeline) -> Timeline:
+    """With the turns of voices that are hardly heard given to the one that is heard most."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for turn in timeline.turns:
+        seconds[turn.speaker] += turn.duration
+    main = max(seconds, key=lambda label: seconds[label], default="")
+
+    def named(turns: list[Turn]) -> list[Turn]:
+        return [
+            turn if seconds[turn.speaker] >= SECOND_VOICE_SECONDS else replace(turn, speaker=main)
+            for turn in turns
+        ]
+
+    return Timeline(named(timeline.turns), named(timeline.exclusive))
 
 
 def _one_at_a_time(turns: list[Turn]) -> list[Turn]:
