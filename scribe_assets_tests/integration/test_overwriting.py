@@ -1,13 +1,17 @@
 """An upload that is overwritten, or gets its options, while a run waits: transcribed once."""
 
+import shutil
+from pathlib import Path
+
 import pytest
-from dagster import ExecuteInProcessResult
+from dagster import DagsterInstance, ExecuteInProcessResult
 
 from scribe_assets.artifacts.documents import Options, Recording, Result
 from scribe_assets.keys import RecordingRef
+from scribe_assets.local.stack import _packaged
 from scribe_assets.storage.layout import sidecar_key
 from scribe_assets.storage.recordings import read_document, read_status, write_document
-from scribe_assets.tags import ETAG_TAG, PARENT_RUN_ID_TAG, RETRY_NUMBER_TAG
+from scribe_assets.tags import ETAG_TAG, PARENT_RUN_ID_TAG, PARTITION_TAG, RETRY_NUMBER_TAG
 from scribe_assets_tests.people import processed, unit
 from scribe_assets_tests.pipeline import Scribe, failure
 
@@ -77,3 +81,14 @@ def test_wrong_options_still_fail_the_run(scribe: Scribe, ref: RecordingRef) -> 
     bucket = scribe.storage.uploads_bucket
     scribe.storage.write(bucket, sidecar_key(KEY), "{", "application/json")
     assert "a.wav.scribe.json is not as expected" in failure(scribe.run(ref, tags=OF_THE_SENSOR))
+
+
+def test_runs_of_one_recording_come_one_after_the_other(tmp_path: Path) -> None:
+    """As the second one could not see what the first one has done otherwise."""
+    shutil.copy(_packaged("dagster.yaml"), tmp_path / "dagster.yaml")
+    with DagsterInstance.from_config(str(tmp_path)) as instance:
+        queue = instance.get_concurrency_config().run_queue_config
+        assert queue is not None
+        assert queue.tag_concurrency_limits == [
+            {"key": PARTITION_TAG, "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
+        ]
