@@ -83,7 +83,8 @@ def test_a_rest_of_bleed_is_no_speaker() -> None:
     merged = merge_timelines([one, timeline((29, 40, A))])
     assert merged.speakers == [A, B]
     # Somebody else in the room, who speaks while the other group is silent, is one.
-    assert len(merge_timelines([one, timeline((50, 60, A))]).speakers) == 3
+    guest = timeline((0, 10, A), (30, 34, B))
+    assert len(merge_timelines([guest, timeline((50, 60, A))]).speakers) == 3
 
 
 def test_one_group_is_left_as_it_is() -> None:

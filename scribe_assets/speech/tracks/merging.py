@@ -27,8 +27,8 @@ GHOST_SHARE = 0.8
 
 
 SECOND_VOICE_SECONDS = 3.0
-"""A second voice in a group that speaks for less is the first one. In a group one person is the rule,
-and of so little speech a voice is not known well."""
+"""A second voice in a group that speaks for less is the first one. In a group one person is the
+rule, and of so little speech a voice is not known well."""
 
 
 ECHO_WORDS = 3
