@@ -126,6 +126,11 @@ def decode_tracks(
             if track.number in first.streams
         ],
     )
+    decoded.damage += [
+        f"audio track {track.number} is in a codec that ffmpeg does not know, and is left out"
+        for track in first.info.tracks
+        if track.codec is None
+    ]
     decoder = _Decoder(source, limits, decoded, progress, plain)
     with ExitStack() as stack:
         decoder.files = [stack.enter_context(track.path.open("wb")) for track in decoded.tracks]
@@ -241,7 +246,8 @@ class _Decoder:
         url = part.url(self.source, self.source.stat().st_size)
         return [
             *("-nostdin", "-hide_banner", "-nostats", "-v", "error", "-copyts"),
-            *(*inputs, "-i", url, *outputs),
+            # On a machine with many cores, threads would reserve more memory than ffmpeg may have.
+            *("-threads", "2", "-filter_threads", "1", *inputs, "-i", url, *outputs),
             *("-filter:a", FILTER, "-c:a", "pcm_s16le", "-f", "nut", "pipe:1"),
         ]
 
