@@ -57,10 +57,12 @@ def transcript(
                 language=said.language,
                 language_probability=said.language_probability,
                 segments=said.segments,
+                unheard=said.unheard,
             ),
             metadata={
                 "language": said.language or "none",
                 "words": sum(len(segment.words) for segment in said.segments),
+                "unheard_seconds": round(sum(span.duration for span in said.unheard), 3),
                 **{f"removed_{reason}": count for reason, count in said.removed.items() if count},
                 **models.facts("transcription"),
                 "preview": MetadataValue.md(escape(text[:PREVIEW_CHARACTERS]) or "*No speech.*"),

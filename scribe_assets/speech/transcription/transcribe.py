@@ -9,18 +9,18 @@ from scribe_assets.errors import PermanentError
 from scribe_assets.speech.activity import SpeechBlock, speech_blocks
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform
 from scribe_assets.speech.progress import Progress
-from scribe_assets.speech.timeline import Transcription, TranscriptSegment, Word
+from scribe_assets.speech.timeline import TimeSpan, Transcription, TranscriptSegment
+from scribe_assets.speech.transcription.coverage import heard_again, wordless_speech
 from scribe_assets.speech.transcription.decoding import BLOCK_SECONDS, decoded, with_margins
 from scribe_assets.speech.transcription.inventions import without_inventions
+from scribe_assets.speech.transcription.kept import segments_of
 from scribe_assets.speech.transcription.languages import (
     main_language,
     own_language,
     windows_encoded_once,
 )
-from scribe_assets.speech.words import continues, is_spaced, join_words
 
 if TYPE_CHECKING:
-    import faster_whisper.transcribe
     from faster_whisper import WhisperModel
 
 
@@ -34,7 +34,8 @@ def transcribe(
     """Transcribe a recording. Only speech, found by voice activity, is shown to the model.
 
     Blocks of speech are decoded several at a time, on a CPU one on each core. What Whisper makes up
-    is removed and counted: words where nobody speaks, and what it repeats in a loop.
+    is removed and counted: words where nobody speaks, and what it repeats in a loop. Speech in
+    which no word was heard is decoded once more, alone.
 
     Args:
         model: see `load_whisper`.
@@ -64,46 +65,22 @@ def transcribe(
         def language_of(speech: np.ndarray) -> str:
             return language or own_language(model, main, speech)
 
+        wordless: list[SpeechBlock] = []
         for block, own, heard in decoded(model, waveform, blocks, language_of, hotwords):
-            for segment in without_inventions(block, heard, removed):
-                words = words_of(segment.words or [], block, own)
-                if words:
-                    text = join_words([word.word for word in words], own)
-                    segments.append(
-                        TranscriptSegment(words[0].start, words[-1].end, text, words, language=own)
-                    )
+            said = segments_of(without_inventions(block, heard, removed), block, own)
+            segments += said
+            words = [word for segment in said for word in segment.words]
+            wordless += wordless_speech(waveform, block, words)
             if progress:
                 progress(min(1.0, block.end / len(waveform)))
-    return Transcription(main, round(probability, 3), segments, dict(removed))
-
-
-def words_of(
-    raw: "list[faster_whisper.transcribe.Word]", block: SpeechBlock, language: str
-) -> list[Word]:
-    """Whisper's words, with times from the start of the recording that do not leave their block.
-
-    Whisper splits at some apostrophes and hyphens ("l" + "'homme"); a piece that does not begin
-    with a space belongs to the word before it, so that words joined by spaces give the text. In a
-    language without spaces, that holds for words in letters of a language that has them.
-
-    Args:
-        raw: with times in seconds from the start of the block.
-        block: where they were heard.
-        language: of the words.
-    """
-    words: list[Word] = []
-    for piece in raw:
-        text = piece.word.strip()
-        if not text:
-            continue
-        offset, limit = block.start / SAMPLE_RATE, block.end / SAMPLE_RATE
-        start = round(min(offset + piece.start, limit), 3)
-        end = round(min(offset + max(piece.start, piece.end), limit), 3)
-        probability = round(piece.probability, 3)
-        inside = bool(words) and not piece.word.startswith(" ")
-        if inside and (is_spaced(language) or continues(words[-1].word, text)):
-            before = words.pop()
-            start, text = before.start, before.word + text
-            probability = min(before.probability, probability)
-        words.append(Word(start, end, text, probability))
-    return words
+        again, unheard = heard_again(model, waveform, wordless, main, language)
+        for stretch, own, heard in again:
+            segments += segments_of(heard, stretch, own)
+    segments.sort(key=lambda segment: (segment.start, segment.end))
+    return Transcription(
+        main,
+        round(probability, 3),
+        segments,
+        dict(removed),
+        [TimeSpan(s.start / SAMPLE_RATE, s.end / SAMPLE_RATE) for s in unheard],
+    )
