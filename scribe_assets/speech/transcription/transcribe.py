@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
 
+MAX_TRIES = 6
+"""How often speech without words is decoded again, as long as each try hears a part of it."""
+
+
 def transcribe(
     model: "WhisperModel",
     waveform: Waveform,
@@ -73,14 +77,25 @@ def transcribe(
             wordless += wordless_speech(waveform, block, words)
             if progress:
                 progress(min(1.0, block.end / len(waveform)))
-        again, unheard = heard_again(model, waveform, wordless, main, language)
-        for stretch, own, heard in again:
-            segments += segments_of(heard, stretch, own)
+        unheard: list[SpeechBlock] = []
+        for _ in range(MAX_TRIES):
+            again, silent = heard_again(model, waveform, wordless, main, language)
+            unheard += silent
+            wordless = []
+            for stretch, own, heard in again:
+                said = segments_of(heard, stretch, own)
+                segments += said
+                words = [word for segment in said for word in segment.words]
+                wordless += wordless_speech(waveform, stretch, words)
+        unheard += wordless
     segments.sort(key=lambda segment: (segment.start, segment.end))
     return Transcription(
         main,
         round(probability, 3),
         segments,
         dict(removed),
-        [TimeSpan(s.start / SAMPLE_RATE, s.end / SAMPLE_RATE) for s in unheard],
+        [
+            TimeSpan(round(stretch.start / SAMPLE_RATE, 3), round(stretch.end / SAMPLE_RATE, 3))
+            for stretch in sorted(unheard)
+        ],
     )
