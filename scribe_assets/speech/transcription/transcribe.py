@@ -15,8 +15,8 @@ from scribe_assets.speech.transcription.decoding import BLOCK_SECONDS, decoded, 
 from scribe_assets.speech.transcription.inventions import without_inventions
 from scribe_assets.speech.transcription.kept import segments_of
 from scribe_assets.speech.transcription.languages import (
+    by_language,
     main_language,
-    own_language,
     windows_encoded_once,
 )
 
@@ -66,11 +66,15 @@ def transcribe(
     with windows_encoded_once(model):
         main, probability = (language, 1.0) if language else main_language(model, waveform, blocks)
 
-        def language_of(speech: np.ndarray) -> str:
-            return language or own_language(model, main, speech)
+        def divide(
+            block: SpeechBlock, samples: np.ndarray, speech: np.ndarray
+        ) -> list[tuple[SpeechBlock, str]]:
+            if language:
+                return [(block, language)]
+            return by_language(model, main, block, samples, speech)
 
         wordless: list[SpeechBlock] = []
-        for block, own, heard in decoded(model, waveform, blocks, language_of, hotwords):
+        for block, own, heard in decoded(model, waveform, blocks, divide, hotwords):
             said = segments_of(without_inventions(block, heard, removed), block, own)
             segments += said
             words = [word for segment in said for word in segment.words]
