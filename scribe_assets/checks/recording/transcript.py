@@ -10,6 +10,23 @@ from scribe_assets.partitions import recordings
 @asset_check(
     asset="transcript",
     partitions_def=recordings,
+    description="The language is more likely than all others together.",
+)
+def language_is_sure(transcript: Transcript) -> AssetCheckResult:
+    """Tell where it is not."""
+    return AssetCheckResult(
+        passed=not transcript.warnings,
+        severity=AssetCheckSeverity.WARN,
+        metadata={
+            "language": transcript.language or "none",
+            "probability": transcript.language_probability or 0.0,
+        },
+    )
+
+
+@asset_check(
+    asset="transcript",
+    partitions_def=recordings,
     description="There are words wherever somebody speaks.",
 )
 def speech_has_words(transcript: Transcript) -> AssetCheckResult:

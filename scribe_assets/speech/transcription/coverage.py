@@ -18,7 +18,7 @@ from scribe_assets.speech.media import SAMPLE_RATE, Waveform
 from scribe_assets.speech.timeline import Span, Word
 from scribe_assets.speech.transcription.decoding import BEAM_SIZE
 from scribe_assets.speech.transcription.inventions import UNSURE, without_inventions
-from scribe_assets.speech.transcription.languages import likely_languages
+from scribe_assets.speech.transcription.languages import LIKELY, likely_languages
 
 if TYPE_CHECKING:
     import faster_whisper.transcribe
@@ -30,10 +30,6 @@ says a sentence in less, and Whisper's times are not finer."""
 
 AROUND_SECONDS = 0.2
 """Of sound around such speech that is decoded with it."""
-
-LIKELY = 0.5
-"""Probability from which a stretch by itself is in another language than its recording. It is lower
-than for a block, because the recording's language has been tried there, and gave no word."""
 
 Again = tuple[SpeechBlock, str, "list[faster_whisper.transcribe.Segment]"]
 """A stretch, its language, and what was heard in it, in seconds from the stretch's start."""
@@ -113,6 +109,8 @@ def heard_again(
 
 
 def _own_language(model: "WhisperModel", samples: np.ndarray, main: str) -> str:
+    """For a stretch it is enough that another language than the recording's is likely: that one has
+    been tried there, and gave no word."""
     likely = likely_languages(model, samples)
     own = max(likely, key=lambda code: likely[code])
     return own if likely[own] >= LIKELY else main

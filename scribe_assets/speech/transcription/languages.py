@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,11 @@ LANGUAGE_BLOCKS = 8
 
 SURE_OF_LANGUAGE = 0.9
 """Probability from which speech counts as in another language than the recording."""
+
+
+LIKELY = 0.5
+"""Probability from which a language is more likely than all others together. Below it a recording
+is in one that is expected, where that is set, and its result says that it is not sure."""
 
 
 WINDOW_SECONDS = 30.0
@@ -65,17 +71,31 @@ def likely_languages(model: "WhisperModel", speech: np.ndarray) -> dict[str, flo
     return dict(model.detect_language(features=model.feature_extractor(speech)[:, :-1])[2])
 
 
+@dataclass(frozen=True)
+class ExpectedLanguages:
+    """ISO 639-1 codes of the languages that are spoken in an installation, in any order; empty: any
+    of those that the model knows."""
+
+    codes: tuple[str, ...] = ()
+
+
 def main_language(
-    model: "WhisperModel", waveform: Waveform, blocks: list[SpeechBlock]
+    model: "WhisperModel",
+    waveform: Waveform,
+    blocks: list[SpeechBlock],
+    expected: ExpectedLanguages = ExpectedLanguages(),
 ) -> tuple[str, float]:
     """The language of a recording, and its probability.
 
     It is the one that is most probable on average over blocks from all parts of the recording.
+    Where it is less likely than all others together, the most probable of those that are expected
+    is taken.
 
     Args:
         model: see `load_whisper`.
         waveform: (num_samples,) float32 at 16 kHz.
         blocks: of the recording, at least one.
+        expected: see above.
     """
     some = min(len(blocks), LANGUAGE_BLOCKS)
     chosen = [
@@ -90,7 +110,9 @@ def main_language(
     ):
         total.update(likely)
     main, summed = total.most_common(1)[0]
-    return main, summed / some
+    if expected.codes and summed / some < LIKELY:
+        main = max(expected.codes, key=lambda code: total[code])
+    return main, total[main] / some
 
 
 def by_language(
@@ -102,10 +124,10 @@ def by_language(
 ) -> list[tuple[SpeechBlock, str]]:
     """A block, or the parts of it that are in one language each.
 
-    A language is another one than the recording's only where the model is sure, because small models
-    often take an accent or noise for another language. Where it is unsure of a whole block, or hears
-    one language at its beginning and another one at its end, it is asked of pieces of some seconds;
-    those of which it is not sure either belong to the one before.
+    A language is another one than the recording's only where the model is sure, because small
+    models often take an accent or noise for another language. Where it is unsure of a whole block,
+    or hears one language at its beginning and another one at its end, it is asked of pieces of some
+    seconds; those of which it is not sure either belong to the one before.
 
     Args:
         model: see `load_whisper`.

@@ -15,6 +15,8 @@ from scribe_assets.speech.transcription.decoding import BLOCK_SECONDS, decoded, 
 from scribe_assets.speech.transcription.inventions import without_inventions
 from scribe_assets.speech.transcription.kept import segments_of
 from scribe_assets.speech.transcription.languages import (
+    LIKELY,
+    ExpectedLanguages,
     by_language,
     main_language,
     windows_encoded_once,
@@ -23,6 +25,9 @@ from scribe_assets.speech.transcription.languages import (
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
+
+TELLING_SECONDS = 2.0
+"""Of speech, from which on even an unlikely language gives more than a word of nonsense."""
 
 MAX_TRIES = 6
 """How often speech without words is decoded again, as long as each try hears a part of it."""
@@ -34,6 +39,7 @@ def transcribe(
     language: str | None = None,
     hotwords: str | None = None,
     progress: Progress | None = None,
+    expected: ExpectedLanguages = ExpectedLanguages(),  # noqa: B008
 ) -> Transcription:
     """Transcribe a recording. Only speech, found by voice activity, is shown to the model.
 
@@ -48,6 +54,8 @@ def transcribe(
             that case, a block in which another language is clearly spoken is transcribed in that.
         hotwords: words to expect, such as names.
         progress: called with the done fraction.
+        expected: languages, one of which is taken where none is likely. Without them so little
+            speech that its language cannot be told gives no words.
 
     Raises:
         PermanentError: the model does not know the language.
@@ -64,7 +72,13 @@ def transcribe(
     removed: Counter[str] = Counter()
     segments: list[TranscriptSegment] = []
     with windows_encoded_once(model):
-        main, probability = (language, 1.0) if language else main_language(model, waveform, blocks)
+        main, probability = (
+            (language, 1.0) if language else main_language(model, waveform, blocks, expected)
+        )
+
+        seconds = sum(block.speech for block in blocks) / SAMPLE_RATE
+        if probability < LIKELY and seconds < TELLING_SECONDS and not expected.codes:
+            return Transcription(None, round(probability, 3), [], {}, _in_seconds(blocks))
 
         def divide(
             block: SpeechBlock, samples: np.ndarray, speech: np.ndarray
@@ -98,8 +112,12 @@ def transcribe(
         round(probability, 3),
         segments,
         dict(removed),
-        [
-            TimeSpan(round(stretch.start / SAMPLE_RATE, 3), round(stretch.end / SAMPLE_RATE, 3))
-            for stretch in sorted(unheard)
-        ],
+        _in_seconds(sorted(unheard)),
     )
+
+
+def _in_seconds(blocks: list[SpeechBlock]) -> list[TimeSpan]:
+    return [
+        TimeSpan(round(block.start / SAMPLE_RATE, 3), round(block.end / SAMPLE_RATE, 3))
+        for block in blocks
+    ]
