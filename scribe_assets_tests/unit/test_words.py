@@ -41,14 +41,14 @@ BLOCK = SpeechBlock(10 * SAMPLE_RATE, 30 * SAMPLE_RATE, (Span(0, 1),))
 )
 def test_no_mark_stands_alone(pieces: str, words: list[str]) -> None:
     raw = [Piece(text, start, start + 0.5) for start, text in enumerate(pieces.split("|"))]
-    kept = words_of(raw, BLOCK, "fr")  # type: ignore[arg-type]
+    kept = words_of(raw, BLOCK, "fr")
     assert [word.word for word in kept] == words
     assert all(word.duration > 0 for word in kept)
 
 
 def test_a_segment_of_marks_alone_is_none() -> None:
     heard = [Segment([Piece(" ...", 1, 2)]), Segment([Piece(" Yes", 3, 3), Piece(".", 3, 3)])]
-    (kept,) = segments_of(heard, BLOCK, "en")  # type: ignore[arg-type, list-item]
+    (kept,) = segments_of(heard, BLOCK, "en")
     assert kept.text == "Yes."
     assert kept.duration == pytest.approx(SHORTEST_SECONDS)
 

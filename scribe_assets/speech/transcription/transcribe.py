@@ -72,10 +72,9 @@ def transcribe(
     removed: Counter[str] = Counter()
     segments: list[TranscriptSegment] = []
     with windows_encoded_once(model):
-        main, probability = (
-            (language, 1.0) if language else main_language(model, waveform, blocks, expected)
-        )
-
+        main, probability = language or "", 1.0
+        if not language:
+            main, probability = main_language(model, waveform, blocks, expected)
         seconds = sum(block.speech for block in blocks) / SAMPLE_RATE
         if probability < LIKELY and seconds < TELLING_SECONDS and not expected.codes:
             return Transcription(None, round(probability, 3), [], {}, _in_seconds(blocks))
