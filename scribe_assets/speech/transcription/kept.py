@@ -81,7 +81,7 @@ def words_of(
             before = words.pop()
             between = NO_BREAK_SPACE if mark and spaced else ""
             probability = min(before.probability, word.probability)
-            end = before.end if mark else word.end
+            end = before.end if mark and spaced else word.end
             word = Word(before.start, end, before.word + between + text, probability)
         words.append(word)
         opening = ""
