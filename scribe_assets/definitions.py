@@ -25,6 +25,7 @@ from scribe_assets.sensors.run_outcome import run_outcome_sensor
 from scribe_assets.sensors.uploads import uploads_sensor
 from scribe_assets.settings import Settings
 from scribe_assets.speech.engine.registry import ModelRegistry
+from scribe_assets.speech.transcription.languages import ExpectedLanguages
 from scribe_assets.storage.io_managers import AudioIOManager, DocumentIOManager
 from scribe_assets.storage.s3 import S3Storage
 
@@ -72,6 +73,7 @@ def build_definitions(
         resources={
             "storage": storage,
             "models": build_models(settings),
+            "expected_languages": ExpectedLanguages(settings.languages),
             "media_rules": MediaRules.from_settings(settings),
             "identification": Identification.from_settings(settings),
             "audio_io_manager": AudioIOManager(storage=storage),

@@ -2,12 +2,13 @@
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from scribe_assets.errors import SettingsError
+from scribe_assets.languages import language_code
 
 AWS = "aws"
 """Value of MINIO_ENDPOINT that stands for Amazon's own S3."""
@@ -50,6 +51,8 @@ class Settings(BaseSettings):
     tracks: Literal["auto", "mix", "each"] = "auto"
     """Which audio tracks and channels of an upload are transcribed where its options say nothing.
     """
+    languages: Annotated[tuple[str, ...], NoDecode] = ()
+    """ISO 639-1 codes of those that are expected; one of them is taken where none is likely."""
     max_hours: float = Field(24.0, gt=0)
     max_channels: int = Field(64, ge=1, le=64)
     min_sample_rate: int = Field(1_000, ge=1)
@@ -77,6 +80,16 @@ class Settings(BaseSettings):
                 reason = problem["msg"].removeprefix("Value error, ")
                 lines.append(f"{_variable(field)}: {reason}" if field else reason)
             raise SettingsError("\n".join(lines)) from None
+
+    @field_validator("languages", mode="before")
+    @classmethod
+    def _languages_are_known(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        codes = [language_code(part) for part in value.split(",") if part.strip()]
+        if None in codes:
+            raise ValueError("must name languages, such as fr,en")
+        return tuple(dict.fromkeys(codes))
 
     @field_validator("home")
     @classmethod

@@ -7,5 +7,13 @@ checked wherever it is read (`artifacts/`), and the checks of an identity bank, 
 
 from scribe_assets.checks.recording.converted_audio import durations_agree, nothing_is_damaged
 from scribe_assets.checks.recording.fused_result import names_are_unique, no_word_is_lost
+from scribe_assets.checks.recording.transcript import language_is_sure, speech_has_words
 
-CHECKS = [nothing_is_damaged, durations_agree, no_word_is_lost, names_are_unique]
+CHECKS = [
+    nothing_is_damaged,
+    durations_agree,
+    language_is_sure,
+    speech_has_words,
+    no_word_is_lost,
+    names_are_unique,
+]

@@ -154,7 +154,7 @@ def combine(
         job_id=recording.options.job_id,
         source=recording.source,
         duration=recording.duration,
-        warnings=recording.damage,
+        warnings=[*recording.damage, *transcript.warnings],
         **_content(diarization, identities, transcript),
     )
 

@@ -44,6 +44,11 @@ class SpeechBlock(Span[int]):
 
     regions: tuple[Span[int], ...]
 
+    @property
+    def speech(self) -> int:
+        """How many samples of speech there are in it."""
+        return sum(region.duration for region in self.regions)
+
     def distance_to_speech(self, sample: float) -> float:
         """How many samples a moment is away from speech; 0 within it."""
         return min(region.distance(sample) for region in self.regions)

@@ -244,10 +244,12 @@ class SpokenSegment(TimeSpan):
 class Transcription:
     """What was said; no language and no segments where nobody speaks.
 
-    `removed` counts, by reason, the words that Whisper invented (see `without_inventions`).
+    `removed` counts, by reason, the words that Whisper invented (see `without_inventions`);
+    `unheard` is speech in which no word was heard (see `heard_again`).
     """
 
     language: str | None
     language_probability: float | None
     segments: list[TranscriptSegment]
     removed: dict[str, int] = field(default_factory=dict)
+    unheard: list[TimeSpan] = field(default_factory=list)

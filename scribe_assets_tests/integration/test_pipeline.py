@@ -114,6 +114,8 @@ def test_metadata_tells_what_was_done(scribe: Scribe, sample_recording: Path) ->
     assert {check.check_name for check in checks} == {
         "nothing_is_damaged",
         "durations_agree",
+        "language_is_sure",
+        "speech_has_words",
         "no_word_is_lost",
         "names_are_unique",
     }

@@ -12,7 +12,9 @@ import pytest
 from scribe_assets.speech.conversion import decode
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.speech.media import SAMPLE_RATE
+from scribe_assets.speech.timeline import Transcription
 from scribe_assets.speech.transcription.decoding import BLOCK_SECONDS
+from scribe_assets.speech.transcription.languages import ExpectedLanguages
 from scribe_assets.speech.transcription.transcribe import transcribe
 from scribe_assets_tests.media import shared_data
 
@@ -81,3 +83,54 @@ def test_each_part_is_transcribed_in_its_language(whisper: "WhisperModel") -> No
     before = {segment.language for segment in said.segments if segment.end < border}
     after = {segment.language for segment in said.segments if segment.start > border}
     assert (before, after) == ({"en"}, {"fr"})
+
+
+def test_a_language_may_change_inside_of_a_block(whisper: "WhisperModel") -> None:
+    """A few seconds of each, without a pause that would part them."""
+    data = shared_data()
+    english = decode(data / "conversations" / "interview-2spk.flac")[: 14 * SAMPLE_RATE]
+    french = decode(data / "conversations" / "entretien-3spk.flac")[: 14 * SAMPLE_RATE]
+    for parts, languages in (((english, french), ["en", "fr"]), ((french, english), ["fr", "en"])):
+        said = transcribe(whisper, np.concatenate(parts))
+        heard = [segment.language for segment in said.segments]
+        assert list(dict.fromkeys(heard)) == languages
+        assert said.segments[-1].end > 20
+
+
+def spoken(said: Transcription) -> int:
+    return sum(len(segment.words) for segment in said.segments)
+
+
+def test_a_much_softer_turn_has_its_words(whisper: "WhisperModel", sample_recording: Path) -> None:
+    speech = decode(sample_recording)[7 * SAMPLE_RATE :]
+    loud, soft = speech[: 11 * SAMPLE_RATE], speech[11 * SAMPLE_RATE :]
+    apart = spoken(transcribe(whisper, loud)), spoken(transcribe(whisper, soft))
+    said = transcribe(whisper, np.concatenate([loud, soft * np.float32(10 ** (-15 / 20))]))
+    later = sum(word.start > 11 for segment in said.segments for word in segment.words)
+    assert later >= 0.7 * apart[1]
+    assert spoken(said) >= 0.7 * sum(apart)
+    assert not said.unheard
+
+
+def test_hotwords_cost_no_words(whisper: "WhisperModel", sample_recording: Path) -> None:
+    speech = decode(sample_recording)
+    many = ", ".join(f"Kowalczyk{number}" for number in range(300))
+    without = spoken(transcribe(whisper, speech, language="en"))
+    assert spoken(transcribe(whisper, speech, language="en", hotwords=many)) >= 0.8 * without
+
+
+def test_too_little_speech_is_in_an_expected_language_or_gives_none(
+    whisper: "WhisperModel", sample_recording: Path
+) -> None:
+    blip = decode(sample_recording)[int(7.2 * SAMPLE_RATE) : int(7.6 * SAMPLE_RATE)]
+    for expected in ((), ("en", "fr")):
+        said = transcribe(whisper, blip, expected=ExpectedLanguages(expected))
+        assert said.language in (None, "en", *expected)
+        if said.language is None:
+            assert not said.segments
+
+
+def test_noise_gives_no_words(whisper: "WhisperModel") -> None:
+    noise = np.random.default_rng(0).standard_normal(30 * SAMPLE_RATE).astype(np.float32) * 0.05
+    said = transcribe(whisper, noise)
+    assert not said.segments

@@ -92,3 +92,20 @@ def test_endpoint_forms(monkeypatch: pytest.MonkeyPatch, value: str, url: str | 
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCRIBE_DEVICE", "")
     assert Settings.load().device == "auto"
+
+
+@pytest.mark.parametrize(
+    ("written", "codes"), [("fr,en", ("fr", "en")), ("French, eng, fr", ("fr", "en")), ("", ())]
+)
+def test_expected_languages(
+    monkeypatch: pytest.MonkeyPatch, written: str, codes: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("SCRIBE_LANGUAGES", written)
+    assert Settings.load().languages == codes
+
+
+@pytest.mark.parametrize("written", ["fr,auto", "Klingon-ish", "fr;en"])
+def test_expected_languages_that_are_none(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    monkeypatch.setenv("SCRIBE_LANGUAGES", written)
+    with pytest.raises(SettingsError, match="SCRIBE_LANGUAGES"):
+        Settings.load()

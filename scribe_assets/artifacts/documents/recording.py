@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from scribe_assets.artifacts.documents.base import Document
-from scribe_assets.artifacts.documents.languages import language_code
+from scribe_assets.languages import language_code
 from scribe_assets.speech.media_info import FileTimeline, MediaInfo
 from scribe_assets.speech.tracks.channels import Wish
 

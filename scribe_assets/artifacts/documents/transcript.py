@@ -2,13 +2,19 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from scribe_assets.artifacts.documents.base import Document
 from scribe_assets.artifacts.documents.recording import Source
-from scribe_assets.speech.timeline import TranscriptSegment
+from scribe_assets.speech.timeline import TimeSpan, TranscriptSegment
+
+LIKELY_LANGUAGE = 0.5
+"""A language with less is less likely than all others together."""
 
 
 class Transcript(Document):
-    """transcript.json: what is said, without speakers."""
+    """transcript.json: what is said, without speakers. `unheard` is speech, by voice activity, in
+    which no word was heard."""
 
     file_name = "transcript.json"
     schema_version: Literal[1] = 1
@@ -18,3 +24,17 @@ class Transcript(Document):
     language: str | None
     language_probability: float | None
     segments: list[TranscriptSegment]
+    unheard: list[TimeSpan] = Field(default_factory=list)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of the words should know, a sentence each."""
+        sure = self.language_probability
+        if sure is None or sure >= LIKELY_LANGUAGE:
+            return []
+        if self.language is None:
+            return ["there is too little speech to tell its language; give it in the options"]
+        return [
+            f"the language, {self.language}, is not sure (probability {sure:.2f}); give it in the "
+            "options, or the expected ones in SCRIBE_LANGUAGES"
+        ]

@@ -9,6 +9,7 @@ from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.partitions import recordings
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.speech.tracks.merging import merge_transcriptions
+from scribe_assets.speech.transcription.languages import ExpectedLanguages
 from scribe_assets.speech.transcription.transcribe import transcribe
 from scribe_assets.speech.words import join_texts
 from scribe_assets.storage.recordings import ConvertedAudio
@@ -30,6 +31,7 @@ def transcript(
     context: AssetExecutionContext,
     storage: S3Storage,
     models: ResourceParam[ModelRegistry],
+    expected_languages: ResourceParam[ExpectedLanguages],
     converted_audio: ConvertedAudio,
 ) -> Output[Transcript]:
     """Language, segments, and words with times and probabilities."""
@@ -44,6 +46,7 @@ def transcript(
                         language=recording.options.language,
                         hotwords=recording.options.hotwords,
                         progress=progress,
+                        expected=expected_languages,
                     )
                     for track, progress in zip(tracks, running.parts(len(tracks)), strict=True)
                 ]
@@ -57,10 +60,12 @@ def transcript(
                 language=said.language,
                 language_probability=said.language_probability,
                 segments=said.segments,
+                unheard=said.unheard,
             ),
             metadata={
                 "language": said.language or "none",
                 "words": sum(len(segment.words) for segment in said.segments),
+                "unheard_seconds": round(sum(span.duration for span in said.unheard), 3),
                 **{f"removed_{reason}": count for reason, count in said.removed.items() if count},
                 **models.facts("transcription"),
                 "preview": MetadataValue.md(escape(text[:PREVIEW_CHARACTERS]) or "*No speech.*"),

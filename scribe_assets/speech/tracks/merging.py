@@ -94,7 +94,8 @@ def merge_transcriptions(transcriptions: Sequence[Transcription]) -> Transcripti
         if t.language == language and t.language_probability is not None
     ]
     probability = round(sum(sure) / len(sure), 3) if sure else None
-    return Transcription(language, probability, segments, dict(removed))
+    unheard = sorted(span for t in transcriptions for span in t.unheard)
+    return Transcription(language, probability, segments, dict(removed), unheard)
 
 
 def _labelled(timeline: Timeline, number: int) -> Timeline:

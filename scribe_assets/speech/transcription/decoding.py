@@ -36,8 +36,9 @@ Decoded = tuple[SpeechBlock, str, "list[faster_whisper.transcribe.Segment]"]
 """A block, its language, and what was heard in it, in seconds from the block's start."""
 
 
-LanguageOf = Callable[[np.ndarray], str]
-"""From the speech of a block, (num_samples,) float32 at 16 kHz, to its ISO 639-1 code."""
+Divide = Callable[[SpeechBlock, np.ndarray, np.ndarray], list[tuple[SpeechBlock, str]]]
+"""From a block, its samples, and those without longer pauses, to its parts in one language each, by
+ISO 639-1 code; mostly the block itself."""
 
 
 def with_margins(blocks: list[SpeechBlock], num_samples: int, longest: float) -> list[SpeechBlock]:
@@ -82,7 +83,7 @@ def decoded(
     model: "WhisperModel",
     waveform: Waveform,
     blocks: list[SpeechBlock],
-    language_of: LanguageOf,
+    divide: Divide,
     hotwords: str | None,
 ) -> Iterator[Decoded]:
     """Decode blocks, several at a time, each by a worker of the model.
@@ -91,7 +92,7 @@ def decoded(
         model: see `load_whisper`.
         waveform: (num_samples,) float32 at 16 kHz, in memory or in a file.
         blocks: of the recording.
-        language_of: decides in which language a block is transcribed.
+        divide: decides in which language a block is transcribed, or parts of it.
         hotwords: words to expect, such as names.
 
     Returns:
@@ -99,9 +100,15 @@ def decoded(
     """
     from faster_whisper.transcribe import restore_speech_timestamps
 
-    def decode(block: SpeechBlock, samples: np.ndarray) -> Decoded:
+    def decode_all(block: SpeechBlock, samples: np.ndarray) -> list[Decoded]:
+        divided = divide(block, samples, speech_in(samples)[0])
+        return [
+            decode(part, language, samples[part.start - block.start : part.end - block.start])
+            for part, language in divided
+        ]
+
+    def decode(block: SpeechBlock, language: str, samples: np.ndarray) -> Decoded:
         speech, parts = speech_in(samples)
-        language = language_of(speech)
 
         def hear(**options: Any) -> "list[faster_whisper.transcribe.Segment]":
             segments, _ = model.transcribe(
@@ -124,4 +131,5 @@ def decoded(
         return block, language, heard
 
     read = ((block, waveform[block.slice]) for block in blocks)
-    return in_parallel(model.model.num_workers, lambda item: decode(*item), read)
+    for found in in_parallel(model.model.num_workers, lambda item: decode_all(*item), read):
+        yield from found

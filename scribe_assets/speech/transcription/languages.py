@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,8 @@ import numpy as np
 
 from scribe_assets.speech.activity import SpeechBlock
 from scribe_assets.speech.compute import in_parallel
-from scribe_assets.speech.media import Waveform
+from scribe_assets.speech.media import SAMPLE_RATE, Waveform
+from scribe_assets.speech.timeline import Span
 from scribe_assets.speech.transcription.decoding import speech_in
 
 if TYPE_CHECKING:
@@ -21,7 +23,20 @@ LANGUAGE_BLOCKS = 8
 
 
 SURE_OF_LANGUAGE = 0.9
-"""Probability from which a block counts as one in another language than the recording."""
+"""Probability from which speech counts as in another language than the recording."""
+
+
+LIKELY = 0.5
+"""Probability from which a language is more likely than all others together. Below it a recording
+is in one that is expected, where that is set, and its result says that it is not sure."""
+
+
+WINDOW_SECONDS = 30.0
+"""Whisper hears the language of so much speech at once."""
+
+
+PIECE_SECONDS = 4.0
+"""Of speech, from which on the language is told surely enough."""
 
 
 @contextmanager
@@ -56,17 +71,31 @@ def likely_languages(model: "WhisperModel", speech: np.ndarray) -> dict[str, flo
     return dict(model.detect_language(features=model.feature_extractor(speech)[:, :-1])[2])
 
 
+@dataclass(frozen=True)
+class ExpectedLanguages:
+    """ISO 639-1 codes of the languages that are spoken in an installation, in any order; empty: any
+    of those that the model knows."""
+
+    codes: tuple[str, ...] = ()
+
+
 def main_language(
-    model: "WhisperModel", waveform: Waveform, blocks: list[SpeechBlock]
+    model: "WhisperModel",
+    waveform: Waveform,
+    blocks: list[SpeechBlock],
+    expected: ExpectedLanguages = ExpectedLanguages(),
 ) -> tuple[str, float]:
     """The language of a recording, and its probability.
 
     It is the one that is most probable on average over blocks from all parts of the recording.
+    Where it is less likely than all others together, the most probable of those that are expected
+    is taken.
 
     Args:
         model: see `load_whisper`.
         waveform: (num_samples,) float32 at 16 kHz.
         blocks: of the recording, at least one.
+        expected: see above.
     """
     some = min(len(blocks), LANGUAGE_BLOCKS)
     chosen = [
@@ -81,20 +110,85 @@ def main_language(
     ):
         total.update(likely)
     main, summed = total.most_common(1)[0]
-    return main, summed / some
+    if expected.codes and summed / some < LIKELY:
+        main = max(expected.codes, key=lambda code: total[code])
+    return main, total[main] / some
 
 
-def own_language(model: "WhisperModel", main: str, speech: np.ndarray) -> str:
-    """The language of a block.
+def by_language(
+    model: "WhisperModel",
+    main: str,
+    block: SpeechBlock,
+    samples: np.ndarray,
+    speech: np.ndarray,
+) -> list[tuple[SpeechBlock, str]]:
+    """A block, or the parts of it that are in one language each.
 
-    It is another one than the recording's only where the model is sure, because small models often
-    take an accent or noise for another language.
+    A language is another one than the recording's only where the model is sure, because small
+    models often take an accent or noise for another language. Where it is unsure of a whole block,
+    or hears one language at its beginning and another one at its end, it is asked of pieces of some
+    seconds; those of which it is not sure either belong to the one before.
 
     Args:
         model: see `load_whisper`.
         main: language of the recording.
-        speech: (num_samples,) float32 at 16 kHz, of the block.
+        block: of the recording.
+        samples: (num_samples,) float32 at 16 kHz, of the block.
+        speech: the same without the longer pauses.
     """
+    windows = [speech]
+    if len(speech) > WINDOW_SECONDS * SAMPLE_RATE:
+        windows.append(speech[-int(WINDOW_SECONDS * SAMPLE_RATE) :])
+    found = [sure_language(model, window) for window in windows]
+    if None not in found and len({*found}) == 1:
+        return [(block, found[0] or main)]
+    if not model.model.is_multilingual:
+        return [(block, main)]
+    pieces = _pieces(block)
+    languages = [
+        sure_language(model, samples[piece.start - block.start : piece.end - block.start])
+        for piece in pieces
+    ]
+    if len({language for language in languages if language}) < 2:
+        return [(block, found[0] or main)]
+    return _runs(block, pieces, languages)
+
+
+def sure_language(model: "WhisperModel", speech: np.ndarray) -> str | None:
+    """The language of speech, up to 30 s of it; None where the model is not sure."""
     likely = likely_languages(model, speech)
     own = max(likely, key=lambda code: likely[code])
-    return own if likely[own] >= SURE_OF_LANGUAGE else main
+    return own if likely[own] >= SURE_OF_LANGUAGE else None
+
+
+def _pieces(block: SpeechBlock) -> list[Span[int]]:
+    """Regions of speech, put together until each piece is long enough to tell its language."""
+    pieces: list[Span[int]] = []
+    start: int | None = None
+    for region in block.regions:
+        start = region.start if start is None else start
+        if region.end - start >= PIECE_SECONDS * SAMPLE_RATE:
+            pieces.append(Span(start, region.end))
+            start = None
+    if start is not None:
+        pieces.append(Span(start, block.regions[-1].end))
+    return pieces
+
+
+def _runs(
+    block: SpeechBlock, pieces: list[Span[int]], languages: list[str | None]
+) -> list[tuple[SpeechBlock, str]]:
+    """Parts of a block by the languages of its pieces, of which at least one is known."""
+    first = next(language for language in languages if language)
+    runs: list[tuple[int, str]] = []
+    for piece, language in zip(pieces, languages, strict=True):
+        before = runs[-1][1] if runs else first
+        if not runs or (language or before) != before:
+            runs.append((piece.start, language or before))
+    starts = [block.start, *(start for start, _ in runs[1:])]
+    ends = [*starts[1:], block.end]
+    parts = []
+    for start, end, (_, language) in zip(starts, ends, runs, strict=True):
+        inside = tuple(region for region in block.regions if start <= region.start < end)
+        parts.append((SpeechBlock(start, end, inside or (Span(start, end),)), language))
+    return parts

@@ -9,19 +9,28 @@ from scribe_assets.errors import PermanentError
 from scribe_assets.speech.activity import SpeechBlock, speech_blocks
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform
 from scribe_assets.speech.progress import Progress
-from scribe_assets.speech.timeline import Transcription, TranscriptSegment, Word
+from scribe_assets.speech.timeline import TimeSpan, Transcription, TranscriptSegment
+from scribe_assets.speech.transcription.coverage import heard_again, wordless_speech
 from scribe_assets.speech.transcription.decoding import BLOCK_SECONDS, decoded, with_margins
 from scribe_assets.speech.transcription.inventions import without_inventions
+from scribe_assets.speech.transcription.kept import segments_of
 from scribe_assets.speech.transcription.languages import (
+    LIKELY,
+    ExpectedLanguages,
+    by_language,
     main_language,
-    own_language,
     windows_encoded_once,
 )
-from scribe_assets.speech.words import continues, is_spaced, join_words
 
 if TYPE_CHECKING:
-    import faster_whisper.transcribe
     from faster_whisper import WhisperModel
+
+
+TELLING_SECONDS = 2.0
+"""Of speech, from which on even an unlikely language gives more than a word of nonsense."""
+
+MAX_TRIES = 6
+"""How often speech without words is decoded again, as long as each try hears a part of it."""
 
 
 def transcribe(
@@ -30,11 +39,13 @@ def transcribe(
     language: str | None = None,
     hotwords: str | None = None,
     progress: Progress | None = None,
+    expected: ExpectedLanguages = ExpectedLanguages(),  # noqa: B008
 ) -> Transcription:
     """Transcribe a recording. Only speech, found by voice activity, is shown to the model.
 
     Blocks of speech are decoded several at a time, on a CPU one on each core. What Whisper makes up
-    is removed and counted: words where nobody speaks, and what it repeats in a loop.
+    is removed and counted: words where nobody speaks, and what it repeats in a loop. Speech in
+    which no word was heard is decoded once more, alone.
 
     Args:
         model: see `load_whisper`.
@@ -43,6 +54,8 @@ def transcribe(
             that case, a block in which another language is clearly spoken is transcribed in that.
         hotwords: words to expect, such as names.
         progress: called with the done fraction.
+        expected: languages, one of which is taken where none is likely. Without them so little
+            speech that its language cannot be told gives no words.
 
     Raises:
         PermanentError: the model does not know the language.
@@ -59,51 +72,51 @@ def transcribe(
     removed: Counter[str] = Counter()
     segments: list[TranscriptSegment] = []
     with windows_encoded_once(model):
-        main, probability = (language, 1.0) if language else main_language(model, waveform, blocks)
+        main, probability = language or "", 1.0
+        if not language:
+            main, probability = main_language(model, waveform, blocks, expected)
+        seconds = sum(block.speech for block in blocks) / SAMPLE_RATE
+        if probability < LIKELY and seconds < TELLING_SECONDS and not expected.codes:
+            return Transcription(None, round(probability, 3), [], {}, _in_seconds(blocks))
 
-        def language_of(speech: np.ndarray) -> str:
-            return language or own_language(model, main, speech)
+        def divide(
+            block: SpeechBlock, samples: np.ndarray, speech: np.ndarray
+        ) -> list[tuple[SpeechBlock, str]]:
+            if language:
+                return [(block, language)]
+            return by_language(model, main, block, samples, speech)
 
-        for block, own, heard in decoded(model, waveform, blocks, language_of, hotwords):
-            for segment in without_inventions(block, heard, removed):
-                words = words_of(segment.words or [], block, own)
-                if words:
-                    text = join_words([word.word for word in words], own)
-                    segments.append(
-                        TranscriptSegment(words[0].start, words[-1].end, text, words, language=own)
-                    )
+        wordless: list[SpeechBlock] = []
+        for block, own, heard in decoded(model, waveform, blocks, divide, hotwords):
+            said = segments_of(without_inventions(block, heard, removed), block, own)
+            segments += said
+            words = [word for segment in said for word in segment.words]
+            wordless += wordless_speech(waveform, block, words)
             if progress:
                 progress(min(1.0, block.end / len(waveform)))
-    return Transcription(main, round(probability, 3), segments, dict(removed))
+        unheard: list[SpeechBlock] = []
+        for _ in range(MAX_TRIES):
+            again, silent = heard_again(model, waveform, wordless, main, language)
+            unheard += silent
+            wordless = []
+            for stretch, own, heard in again:
+                said = segments_of(heard, stretch, own)
+                segments += said
+                words = [word for segment in said for word in segment.words]
+                wordless += wordless_speech(waveform, stretch, words)
+        unheard += wordless
+    segments.sort(key=lambda segment: (segment.start, segment.end))
+    return Transcription(
+        main,
+        round(probability, 3),
+        segments,
+        dict(removed),
+        _in_seconds(sorted(unheard)),
+    )
 
 
-def words_of(
-    raw: "list[faster_whisper.transcribe.Word]", block: SpeechBlock, language: str
-) -> list[Word]:
-    """Whisper's words, with times from the start of the recording that do not leave their block.
-
-    Whisper splits at some apostrophes and hyphens ("l" + "'homme"); a piece that does not begin
-    with a space belongs to the word before it, so that words joined by spaces give the text. In a
-    language without spaces, that holds for words in letters of a language that has them.
-
-    Args:
-        raw: with times in seconds from the start of the block.
-        block: where they were heard.
-        language: of the words.
-    """
-    words: list[Word] = []
-    for piece in raw:
-        text = piece.word.strip()
-        if not text:
-            continue
-        offset, limit = block.start / SAMPLE_RATE, block.end / SAMPLE_RATE
-        start = round(min(offset + piece.start, limit), 3)
-        end = round(min(offset + max(piece.start, piece.end), limit), 3)
-        probability = round(piece.probability, 3)
-        inside = bool(words) and not piece.word.startswith(" ")
-        if inside and (is_spaced(language) or continues(words[-1].word, text)):
-            before = words.pop()
-            start, text = before.start, before.word + text
-            probability = min(before.probability, probability)
-        words.append(Word(start, end, text, probability))
-    return words
+def _in_seconds(blocks: list[SpeechBlock]) -> list[TimeSpan]:
+    return [
+        TimeSpan(round(block.start / SAMPLE_RATE, 3), round(block.end / SAMPLE_RATE, 3))
+        for block in blocks
+    ]
