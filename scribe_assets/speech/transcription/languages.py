@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scribe_assets.speech.activity import SpeechBlock
+from scribe_assets.speech.activity import SpeechBlock, speech_regions
 from scribe_assets.speech.compute import in_parallel
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform
 from scribe_assets.speech.timeline import Span
@@ -144,13 +145,19 @@ def by_language(
         return [(block, found[0] or main)]
     if not model.model.is_multilingual:
         return [(block, main)]
+    # Who goes on in another language takes a breath, which is no pause between regions of a block.
+    breaths = tuple(
+        Span(block.start + region.start, block.start + region.end)
+        for region in speech_regions(samples)
+    )
+    whole, block = block, replace(block, regions=breaths or block.regions)
     pieces = _pieces(block)
     languages = [
         sure_language(model, samples[piece.start - block.start : piece.end - block.start])
         for piece in pieces
     ]
     if len({language for language in languages if language}) < 2:
-        return [(block, found[0] or main)]
+        return [(whole, found[0] or main)]
     return _runs(block, pieces, languages)
 
 
@@ -162,16 +169,20 @@ def sure_language(model: "WhisperModel", speech: np.ndarray) -> str | None:
 
 
 def _pieces(block: SpeechBlock) -> list[Span[int]]:
-    """Regions of speech, put together until each piece is long enough to tell its language."""
+    """Regions of speech, short ones put together until they are long enough to tell a language."""
     pieces: list[Span[int]] = []
     start: int | None = None
+    end = 0
     for region in block.regions:
-        start = region.start if start is None else start
-        if region.end - start >= PIECE_SECONDS * SAMPLE_RATE:
-            pieces.append(Span(start, region.end))
+        if start is not None and region.duration >= PIECE_SECONDS * SAMPLE_RATE:
+            pieces.append(Span(start, end))
+            start = None
+        start, end = region.start if start is None else start, region.end
+        if end - start >= PIECE_SECONDS * SAMPLE_RATE:
+            pieces.append(Span(start, end))
             start = None
     if start is not None:
-        pieces.append(Span(start, block.regions[-1].end))
+        pieces.append(Span(start, end))
     return pieces
 
 
@@ -180,12 +191,12 @@ def _runs(
 ) -> list[tuple[SpeechBlock, str]]:
     """Parts of a block by the languages of its pieces, of which at least one is known."""
     first = next(language for language in languages if language)
-    runs: list[tuple[int, str]] = []
-    for piece, language in zip(pieces, languages, strict=True):
-        before = runs[-1][1] if runs else first
-        if not runs or (language or before) != before:
-            runs.append((piece.start, language or before))
-    starts = [block.start, *(start for start, _ in runs[1:])]
+    runs: list[tuple[int, str]] = [(block.start, languages[0] or first)]
+    for (last, piece), language in zip(pairwise(pieces), languages[1:], strict=True):
+        before = runs[-1][1]
+        if (language or before) != before:  # cut in the middle of the breath
+            runs.append(((last.end + piece.start) // 2, language or before))
+    starts = [start for start, _ in runs]
     ends = [*starts[1:], block.end]
     parts = []
     for start, end, (_, language) in zip(starts, ends, runs, strict=True):
