@@ -227,7 +227,7 @@ def test_a_run_that_is_terminated_in_the_ui_frees_the_device(
     soundfile.write(long, np.tile(speech, 40), media.SAMPLE_RATE)  # 20 minutes
     put(up, "dora/long.wav", long)
     deadline = time.monotonic() + LIMIT_SECONDS
-    while "cpu works for long-wav" not in (shown := up.scribe("status").stdout):
+    while "cpu works for dora/long.wav" not in (shown := up.scribe("status").stdout):
         assert time.monotonic() < deadline, f"{shown}\n{up.log()}"
     put(up, "dora/short.wav", silence(tmp_path / "short.wav", 1))
     up.status_when("dora/short.wav", "running")
