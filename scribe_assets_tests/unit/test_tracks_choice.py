@@ -179,3 +179,16 @@ def test_names() -> None:
     assert name(everything[1:2], everything) == 'channel 2 of track 1 "Room"'
     assert name(everything, everything) == "tracks 1 and 2"
     assert name([Channel(1, 2, 2)], [Channel(1, 1, 2), Channel(1, 2, 2)]) == "channel 2"
+
+
+@pytest.mark.parametrize("count", range(1, 17))
+@pytest.mark.parametrize("as_tracks", [False, True])
+def test_a_speaker_in_any_of_many(count: int, as_tracks: bool) -> None:
+    """As channels of one track, and as tracks; the others are silent."""
+    voice = ANNE[: 12 * 16_000]
+    for place in {0, count // 2, count - 1}:
+        sounds = [np.zeros_like(voice) for _ in range(count)]
+        sounds[place] = voice
+        choice = choice_of(*sounds, of=(1,) * count if as_tracks else (count,))
+        assert choice.mode == "single"
+        assert taken(choice) == [[(place + 1, 1) if as_tracks else (1, place + 1)]]
