@@ -36,6 +36,10 @@ WINDOW_SECONDS = 30.0
 """Whisper hears the language of so much speech at once."""
 
 
+PAUSE_SECONDS = 0.6
+"""Longer than a breath within a sentence: who speaks afterwards may do so in another language."""
+
+
 PIECE_SECONDS = 4.0
 """Of speech, from which on the language is told surely enough."""
 
@@ -169,12 +173,14 @@ def sure_language(model: "WhisperModel", speech: np.ndarray) -> str | None:
 
 
 def _pieces(block: SpeechBlock) -> list[Span[int]]:
-    """Regions of speech, short ones put together until they are long enough to tell a language."""
+    """Regions of speech, short ones put together until they are long enough to tell a language, but
+    not across a pause."""
     pieces: list[Span[int]] = []
     start: int | None = None
     end = 0
     for region in block.regions:
-        if start is not None and region.duration >= PIECE_SECONDS * SAMPLE_RATE:
+        is_long = region.duration >= PIECE_SECONDS * SAMPLE_RATE
+        if start is not None and (is_long or region.start - end > PAUSE_SECONDS * SAMPLE_RATE):
             pieces.append(Span(start, end))
             start = None
         start, end = region.start if start is None else start, region.end

@@ -89,22 +89,15 @@ def transcribe(
         wordless: list[SpeechBlock] = []
         for block, own, heard in decoded(model, waveform, blocks, divide, hotwords):
             said = segments_of(without_inventions(block, heard, removed), block, own)
+            missing = _wordless(waveform, block, said)
+            if missing and hotwords:
+                said, missing = _without_hotwords(model, waveform, block, own, said, missing)
             segments += said
-            words = [word for segment in said for word in segment.words]
-            wordless += wordless_speech(waveform, block, words)
+            wordless += missing
             if progress:
                 progress(min(1.0, block.end / len(waveform)))
-        unheard: list[SpeechBlock] = []
-        for _ in range(MAX_TRIES):
-            again, silent = heard_again(model, waveform, wordless, main, language)
-            unheard += silent
-            wordless = []
-            for stretch, own, heard in again:
-                said = segments_of(heard, stretch, own)
-                segments += said
-                words = [word for segment in said for word in segment.words]
-                wordless += wordless_speech(waveform, stretch, words)
-        unheard += wordless
+        found, unheard = _found_at_last(model, waveform, wordless, main, language)
+    segments += found
     segments.sort(key=lambda segment: (segment.start, segment.end))
     return Transcription(
         main,
@@ -113,6 +106,58 @@ def transcribe(
         dict(removed),
         _in_seconds(sorted(unheard)),
     )
+
+
+def _wordless(
+    waveform: Waveform, block: SpeechBlock, said: list[TranscriptSegment]
+) -> list[SpeechBlock]:
+    words = [word for segment in said for word in segment.words]
+    return wordless_speech(waveform, block, words)
+
+
+def _without_hotwords(
+    model: "WhisperModel",
+    waveform: Waveform,
+    block: SpeechBlock,
+    language: str,
+    said: list[TranscriptSegment],
+    missing: list[SpeechBlock],
+) -> tuple[list[TranscriptSegment], list[SpeechBlock]]:
+    """What is said in a block, and its speech without words, decoded without hot words if there is
+    less such speech then: long lists of them end a window early, or stand in its place."""
+    removed: Counter[str] = Counter()
+    other = [
+        segment
+        for part, own, heard in decoded(
+            model, waveform, [block], lambda *_: [(block, language)], None
+        )
+        for segment in segments_of(without_inventions(part, heard, removed), part, own)
+    ]
+    left = _wordless(waveform, block, other)
+    if sum(stretch.speech for stretch in left) < sum(stretch.speech for stretch in missing):
+        return other, left
+    return said, missing
+
+
+def _found_at_last(
+    model: "WhisperModel",
+    waveform: Waveform,
+    wordless: list[SpeechBlock],
+    main: str,
+    language: str | None,
+) -> tuple[list[TranscriptSegment], list[SpeechBlock]]:
+    """What is heard in speech without words when it is decoded alone, and where nothing is."""
+    segments: list[TranscriptSegment] = []
+    unheard: list[SpeechBlock] = []
+    for _ in range(MAX_TRIES):
+        again, silent = heard_again(model, waveform, wordless, main, language)
+        unheard += silent
+        wordless = []
+        for stretch, own, heard in again:
+            said = segments_of(heard, stretch, own)
+            segments += said
+            wordless += _wordless(waveform, stretch, said)
+    return segments, unheard + wordless
 
 
 def _in_seconds(blocks: list[SpeechBlock]) -> list[TimeSpan]:
