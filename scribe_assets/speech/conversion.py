@@ -89,9 +89,8 @@ def convert(
         parts = tuple(
             target.with_name(f"{target.stem}-{number}{target.suffix}")
             for number, _ in enumerate(choice.groups, start=1)
+            if len(choice.groups) > 1
         )
-        if len(parts) == 1:
-            parts = ()
         if whole:
             plain.replace(target)
         elif not parts:

@@ -1,7 +1,7 @@
 """What a media file says of itself and what was found in it, as plain data: no media library is
 imported here."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from scribe_assets.speech.timeline import TimeSpan
 
@@ -56,5 +56,5 @@ class FileTimeline:
 
     start: float = 0.0
     gaps: tuple[TimeSpan, ...] = ()
-    parts: tuple[float, ...] = field(default=())
+    parts: tuple[float, ...] = ()
     audio_end: float = 0.0

@@ -240,6 +240,11 @@ class SpokenSegment(TimeSpan):
     language: str | None = field(default=None, metadata=_ONLY_WHERE_SET)
 
 
+LIKELY_LANGUAGE = 0.5
+"""Probability from which a language is more likely than all others together. Below it a recording
+is in one that is expected, where that is set, and its result says that it is not sure."""
+
+
 @dataclass(frozen=True)
 class Transcription:
     """What was said; no language and no segments where nobody speaks.

@@ -6,10 +6,7 @@ from pydantic import Field
 
 from scribe_assets.artifacts.documents.base import Document
 from scribe_assets.artifacts.documents.recording import Source
-from scribe_assets.speech.timeline import TimeSpan, TranscriptSegment
-
-LIKELY_LANGUAGE = 0.5
-"""A language with less is less likely than all others together."""
+from scribe_assets.speech.timeline import LIKELY_LANGUAGE, TimeSpan, TranscriptSegment
 
 
 class Transcript(Document):

@@ -42,7 +42,7 @@ def durations_agree(converted_audio: ConvertedAudio) -> AssetCheckResult:
     apart = 0.0 if promised is None else abs(promised - (recording.duration - timeline.start))
     allowed = max(ROUNDING_SECONDS, ROUNDING_SHARE * recording.duration)
     return AssetCheckResult(
-        passed=explained or apart <= allowed or apart <= timeline.start + allowed,
+        passed=explained or apart <= timeline.start + allowed,
         severity=AssetCheckSeverity.WARN,
         metadata={"upload": promised or 0.0, "audio": recording.duration, "apart": round(apart, 3)},
     )

@@ -15,7 +15,6 @@ from scribe_assets.speech.media.audio import (
     AudioFile,
     Waveform,
     cut,
-    flac_duration,
     load,
 )
 from scribe_assets.speech.media.ffmpeg import ffmpeg_binary
@@ -26,6 +25,5 @@ __all__ = [
     "Waveform",
     "cut",
     "ffmpeg_binary",
-    "flac_duration",
     "load",
 ]

@@ -14,15 +14,6 @@ BYTES_A_SAMPLE = 2
 """Decoded sound has 16 bits."""
 
 
-def flac_duration(path: Path) -> float:
-    """Seconds of audio in a FLAC or WAV file, from its header."""
-    import soundfile
-
-    info = soundfile.info(str(path))
-    # To libsndfile "no samples" in a FLAC header means "unknown", reported as 2^63 - 1.
-    return 0.0 if info.frames == 2**63 - 1 else float(info.frames / info.samplerate)
-
-
 class AudioFile:
     """Converted audio in a file, read where and when it is needed: `audio[start:stop]` are the
     samples there, float32 in [-1, 1], and `len(audio)` is how many there are. A one-dimensional

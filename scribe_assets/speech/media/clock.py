@@ -65,7 +65,6 @@ Placement(silence=2800, dropped=0))
     start: int | None = None
     gaps: list[Span[int]] = field(default_factory=list)
     parts: list[int] = field(default_factory=list)
-    dropped: int = 0
     _part: int = 0
 
     def place(self, stamp: int, count: int) -> Placement:
@@ -89,7 +88,6 @@ Placement(silence=2800, dropped=0))
             dropped = min(-late, count)
         if self.start is None:
             self.start = silence
-        self.dropped += dropped
         self.heard += count - dropped
         self.position += silence + count - dropped
         return Placement(silence, dropped)

@@ -87,7 +87,7 @@ def open_part(path: Path, part: Part, limits: MediaLimits) -> Opened:
         within(known, limits)
         origin: float | None = _earliest(container)
         names = set(container.format.name.split(","))
-        has_count = _counts_frames(path, part)
+        has_count = "mp3" in names and _counts_frames(path, part)
         is_mov = "mov" in names
         info = MediaInfo(
             container=container.format.name,
@@ -172,7 +172,7 @@ def _title(metadata: dict[str, str]) -> str | None:
 
 def _promised(stream: Any, names: set[str], has_count: bool) -> float | None:
     """Seconds of sound that a track promises."""
-    if not (names & COUNTED or ("mp3" in names and has_count)) or not stream.duration:
+    if not (names & COUNTED or has_count) or not stream.duration:
         return None
     return float(stream.duration * stream.time_base)
 

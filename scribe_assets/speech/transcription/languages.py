@@ -13,7 +13,7 @@ import numpy as np
 from scribe_assets.speech.activity import SpeechBlock, speech_regions
 from scribe_assets.speech.compute import in_parallel
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform
-from scribe_assets.speech.timeline import Span
+from scribe_assets.speech.timeline import LIKELY_LANGUAGE, Span
 from scribe_assets.speech.transcription.decoding import speech_in
 
 if TYPE_CHECKING:
@@ -25,11 +25,6 @@ LANGUAGE_BLOCKS = 8
 
 SURE_OF_LANGUAGE = 0.9
 """Probability from which speech counts as in another language than the recording."""
-
-
-LIKELY = 0.5
-"""Probability from which a language is more likely than all others together. Below it a recording
-is in one that is expected, where that is set, and its result says that it is not sure."""
 
 
 WINDOW_SECONDS = 30.0
@@ -115,7 +110,7 @@ def main_language(
     ):
         total.update(likely)
     main, summed = total.most_common(1)[0]
-    if expected.codes and summed / some < LIKELY:
+    if expected.codes and summed / some < LIKELY_LANGUAGE:
         main = max(expected.codes, key=lambda code: total[code])
     return main, total[main] / some
 

@@ -9,13 +9,17 @@ from scribe_assets.errors import PermanentError
 from scribe_assets.speech.activity import SpeechBlock, speech_blocks
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform
 from scribe_assets.speech.progress import Progress
-from scribe_assets.speech.timeline import TimeSpan, Transcription, TranscriptSegment
+from scribe_assets.speech.timeline import (
+    LIKELY_LANGUAGE,
+    TimeSpan,
+    Transcription,
+    TranscriptSegment,
+)
 from scribe_assets.speech.transcription.coverage import heard_again, wordless_speech
 from scribe_assets.speech.transcription.decoding import BLOCK_SECONDS, decoded, with_margins
 from scribe_assets.speech.transcription.inventions import without_inventions
 from scribe_assets.speech.transcription.kept import segments_of
 from scribe_assets.speech.transcription.languages import (
-    LIKELY,
     ExpectedLanguages,
     by_language,
     main_language,
@@ -76,7 +80,7 @@ def transcribe(
         if not language:
             main, probability = main_language(model, waveform, blocks, expected)
         seconds = sum(block.speech for block in blocks) / SAMPLE_RATE
-        if probability < LIKELY and seconds < TELLING_SECONDS and not expected.codes:
+        if probability < LIKELY_LANGUAGE and seconds < TELLING_SECONDS and not expected.codes:
             return Transcription(None, round(probability, 3), [], {}, _in_seconds(blocks))
 
         def divide(
@@ -150,6 +154,8 @@ def _found_at_last(
     segments: list[TranscriptSegment] = []
     unheard: list[SpeechBlock] = []
     for _ in range(MAX_TRIES):
+        if not wordless:
+            break
         again, silent = heard_again(model, waveform, wordless, main, language)
         unheard += silent
         wordless = []
