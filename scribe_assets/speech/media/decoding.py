@@ -28,9 +28,6 @@ from scribe_assets.speech.timeline import TimeSpan
 if TYPE_CHECKING:
     pass
 
-UNDECODABLE = ("Error submitting packet", "Decoding error")
-"""What ffmpeg says of a frame that it leaves out. A tag behind the sound makes it say so too."""
-
 NEGLIGIBLE_LOSS = 1.0
 """Seconds of sound less than the file promises that are not told: containers round."""
 
@@ -289,7 +286,7 @@ class _Decoder:
     def tell_of_loss(self) -> None:
         """Say where less could be decoded than a track promises, or not all between its ends."""
         gaps = sum(gap.duration for gap in self.decoded.timeline().gaps)
-        if gaps and any(words in self.decoded.complaints for words in UNDECODABLE):
+        if gaps and self.decoded.complaints:  # a pause in the recording, ffmpeg is silent about
             self.decoded.damage.append(f"{gaps:.1f} s could not be decoded; they are silent")
         for track in self.decoded.tracks:
             if track.clock is None or len(self.decoded.damage) > 20:
