@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from dagster import DagsterInstance
 
@@ -15,6 +16,14 @@ from scribe_assets.storage.s3 import S3Storage
 from scribe_assets_tests.pipeline import Scribe
 from scribe_assets_tests.sensor import Sensor
 from scribe_assets_tests.strict_s3 import StrictS3
+
+# The same examples in each run: a change is judged by them, not by luck, nor by how busy the machine
+# is. `pytest --hypothesis-profile=search` looks for new ones.
+hypothesis.settings.register_profile(
+    "same", deadline=None, derandomize=True, database=None, print_blob=True
+)
+hypothesis.settings.register_profile("search", deadline=None, max_examples=1_000)
+hypothesis.settings.load_profile("same")
 
 OURS = ("SCRIBE_", "MINIO_", "AWS_", "DAGSTER_")
 
