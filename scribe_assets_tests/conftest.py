@@ -17,8 +17,8 @@ from scribe_assets_tests.pipeline import Scribe
 from scribe_assets_tests.sensor import Sensor
 from scribe_assets_tests.strict_s3 import StrictS3
 
-# The same examples in each run: a change is judged by them, not by luck, nor by how busy the machine
-# is. `pytest --hypothesis-profile=search` looks for new ones.
+# The same examples in each run: a change is judged by them, not by luck, nor by how busy the
+# machine is. `pytest --hypothesis-profile=search` looks for new ones.
 hypothesis.settings.register_profile(
     "same", deadline=None, derandomize=True, database=None, print_blob=True
 )
