@@ -10,11 +10,11 @@ each difference is paired.
 import argparse
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -125,51 +125,33 @@ def recordings() -> list[Spoken]:
     return [*conversations(), *made(), *poems()]
 
 
-def scored(spoken: Spoken, heard: str) -> list[Scored]:
-    """Word errors by turn. A word too many counts to the turn of the word before it."""
+class Edit(NamedTuple):
+    """What differs between two texts, as jiwer names it: `insert`, `delete` or `substitute` so many
+    words at a place in the reference."""
+
+    kind: str
+    at: int
+    words: int
+
+
+def normalised(text: str, *, english: bool) -> list[str]:
+    """Words as Whisper's authors compare them."""
     from whisper_normalizer.basic import BasicTextNormalizer
     from whisper_normalizer.english import EnglishTextNormalizer
 
-    normalise = BasicTextNormalizer() if spoken.kind == "French" else EnglishTextNormalizer()
-    turns = [normalise(turn).split() for turn in spoken.turns]
-    reference = [word for turn in turns for word in turn]
-    hypothesis = normalise(heard).split()
-    if spoken.announced:
-        hypothesis = _without_announcement(reference, hypothesis)
-    owners = [number for number, turn in enumerate(turns) for _ in turn]
-    wrong = [0] * len(turns)
-    for kind, at, number in _edits(reference, hypothesis):
-        if kind == "insert":
-            wrong[owners[max(0, at - 1)]] += number
-        else:
-            for word in range(at, at + number):
-                wrong[owners[word]] += 1
-    return [
-        Scored(f"{spoken.name} {number}", spoken.name, wrong[number], len(turn))
-        for number, turn in enumerate(turns)
-        if turn or wrong[number]
-    ]
+    normalise = EnglishTextNormalizer() if english else BasicTextNormalizer()
+    return str(normalise(text)).split()
 
 
-def insertions(spoken: Spoken, heard: str) -> int:
-    """Words in the place of silence."""
-    from whisper_normalizer.english import EnglishTextNormalizer
-
-    normalise = EnglishTextNormalizer()
-    reference = normalise(" ".join(spoken.turns)).split()
-    edits = _edits(reference, normalise(heard).split())
-    return sum(number for kind, _, number in edits if kind == "insert")
-
-
-def _edits(reference: list[str], hypothesis: list[str]) -> list[tuple[str, int, int]]:
-    """(kind, place in the reference, number of words) of what differs."""
+def edits(reference: list[str], heard: list[str]) -> list[Edit]:
+    """The fewest that make one of the other."""
     import jiwer
 
-    if not hypothesis:
-        return [("delete", 0, len(reference))]
-    found = jiwer.process_words(" ".join(reference), " ".join(hypothesis)).alignments[0]
+    if not heard:
+        return [Edit("delete", 0, len(reference))]
+    found = jiwer.process_words(" ".join(reference), " ".join(heard)).alignments[0]
     return [
-        (
+        Edit(
             chunk.type,
             chunk.ref_start_idx,
             max(chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx),
@@ -179,16 +161,42 @@ def _edits(reference: list[str], hypothesis: list[str]) -> list[tuple[str, int, 
     ]
 
 
-def _without_announcement(reference: list[str], hypothesis: list[str]) -> list[str]:
+def scored(spoken: Spoken, heard: str, kind: str | None = None) -> list[Scored]:
+    """Word errors by turn. A word too many counts to the turn of the word before it.
+
+    Args:
+        kind: the only one that counts, such as `insert`.
+    """
+    english = spoken.kind != "French"
+    turns = [normalised(turn, english=english) for turn in spoken.turns]
+    reference = [word for turn in turns for word in turn]
+    words = normalised(heard, english=english)
+    if spoken.announced:
+        words = _without_announcement(reference, words)
+    owners = [number for number, turn in enumerate(turns) for _ in turn]
+    wrong = [0] * len(turns)
+    for edit in edits(reference, words):
+        if kind in (None, edit.kind):
+            for place in range(edit.words):
+                word = edit.at - 1 if edit.kind == "insert" else edit.at + place
+                wrong[owners[max(0, word)]] += 1
+    return [
+        Scored(f"{spoken.name} {number}", spoken.name, wrong[number], len(turn))
+        for number, turn in enumerate(turns)
+        if turn
+    ]
+
+
+def _without_announcement(reference: list[str], words: list[str]) -> list[str]:
     """What is left when the words at the beginning and at the end are cut that fit least."""
     from rapidfuzz.distance import Levenshtein
 
-    def best(whole: list[str], cut: Callable[[int], list[str]]) -> list[str]:
-        choices = [cut(number) for number in range(min(ANNOUNCEMENT_WORDS, len(whole)))]
+    def best(choices: Iterable[list[str]]) -> list[str]:
         return min(choices, key=lambda left: Levenshtein.distance(reference, left), default=[])
 
-    begun = best(hypothesis, lambda number: hypothesis[number:])
-    return best(begun, lambda number: begun[: len(begun) - number])
+    cuts = range(min(ANNOUNCEMENT_WORDS, len(words)))
+    begun = best(words[number:] for number in cuts)
+    return best(begun[: len(begun) - number] for number in cuts if number < len(begun))
 
 
 def by_scribe(chosen: Sequence[Spoken], cache: Path) -> dict[str, str]:
@@ -230,10 +238,17 @@ def table(chosen: Sequence[Spoken], systems: dict[str, dict[str, str]]) -> list[
                 "words": int(sum(unit.length for unit in units[ours])),
                 **{system: asdict(rate(found)) for system, found in units.items()},
                 "difference": asdict(difference(units[ours], units[theirs])),
-                "insertions": [
-                    sum(insertions(one, heard[one.name]) for one in some)
-                    for heard in systems.values()
-                ],
+                "kinds": {
+                    system: {
+                        kind: sum(
+                            int(unit.errors)
+                            for one in some
+                            for unit in scored(one, heard[one.name], kind)
+                        )
+                        for kind in ("substitute", "delete", "insert")
+                    }
+                    for system, heard in systems.items()
+                },
             }
         )
     return rows
@@ -252,7 +267,9 @@ def show(rows: list[dict[str, Any]], systems: Sequence[str]) -> None:
     print(f"\n{'':34}{'words':>6}" + "".join(f"{name:>27}" for name in [*systems, "difference"]))
     for row in rows:
         figures = [written(row[name]) for name in [*systems, "difference"]]
+        inserted = "/".join(str(row["kinds"][name]["insert"]) for name in systems)
         print(f"{row['recordings'][:33]:34}{row['words']:6}" + "".join(f"{f:>27}" for f in figures))
+        print(f"{'':34}{'':6}" + f"{inserted:>27}" + " words inserted")
 
 
 def main() -> None:
