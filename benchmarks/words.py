@@ -120,9 +120,13 @@ def poems() -> list[Spoken]:
     return found
 
 
-def recordings() -> list[Spoken]:
-    """All of them."""
-    return [*conversations(), *made(), *poems()]
+def recordings(only: Sequence[str] | None = None) -> list[Spoken]:
+    """All of them, or those in whose name or kind one of some words occurs."""
+    return [
+        one
+        for one in [*conversations(), *made(), *poems()]
+        if not only or any(part in f"{one.name} {one.kind}" for part in only)
+    ]
 
 
 class Edit(NamedTuple):
@@ -276,12 +280,7 @@ def main() -> None:
     """Measure, print, keep."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", nargs="*", help="parts of names or kinds of recordings")
-    only = parser.parse_args().only
-    chosen = [
-        one
-        for one in recordings()
-        if not only or any(part in f"{one.name} {one.kind}" for part in only)
-    ]
+    chosen = recordings(parser.parse_args().only)
     if not chosen:
         raise SystemExit(f"there are no such recordings in {DATA}; set SCRIBE_EVAL_DATA")
     with tempfile.TemporaryDirectory(prefix="scribe-bench-") as folder:
