@@ -9,7 +9,6 @@ from contextlib import suppress
 
 import av  # noqa: F401, TID253
 import boto3  # noqa: F401
-import ffmpeg  # noqa: F401
 import imageio_ffmpeg  # noqa: F401
 import scipy.optimize  # noqa: F401, TID253
 import soundfile  # noqa: F401, TID253

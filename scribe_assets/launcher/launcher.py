@@ -69,7 +69,7 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         worker_growth_gb: 4            # or when it has grown by so much,
         worker_idle_seconds: 600       # or when it had nothing to do, and others may want the GPU
         preload: [scribe_assets.preload]  # modules imported once, before runs are forked
-        worker_preload: [scribe_assets.speech.libraries]  # and by a worker that waits for a device
+        worker_preload: [scribe_assets.speech.engine.libraries]  # and by a waiting worker
         env: {OMP_NUM_THREADS: "4"}    # added to the environment of all runs
     ```
 
