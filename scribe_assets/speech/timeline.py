@@ -250,7 +250,8 @@ class Transcription:
     """What was said; no language and no segments where nobody speaks.
 
     `removed` counts, by reason, the words that Whisper invented (see `without_inventions`);
-    `unheard` is speech in which no word was heard (see `heard_again`).
+    `unheard` is speech in which no word was heard (see `heard_again`); `language_heard` is the
+    language that is clearly spoken where a person gave another one.
     """
 
     language: str | None
@@ -258,3 +259,4 @@ class Transcription:
     segments: list[TranscriptSegment]
     removed: dict[str, int] = field(default_factory=dict)
     unheard: list[TimeSpan] = field(default_factory=list)
+    language_heard: str | None = None

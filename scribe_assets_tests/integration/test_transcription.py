@@ -130,6 +130,14 @@ def test_too_little_speech_is_in_an_expected_language_or_gives_none(
             assert not said.segments
 
 
+def test_a_language_that_is_not_the_spoken_one_is_told(
+    whisper: "WhisperModel", sample_recording: Path
+) -> None:
+    speech = decode(sample_recording)
+    assert transcribe(whisper, speech, language="fr").language_heard == "en"
+    assert transcribe(whisper, speech, language="en").language_heard is None
+
+
 def test_noise_gives_no_words(whisper: "WhisperModel") -> None:
     noise = np.random.default_rng(0).standard_normal(30 * SAMPLE_RATE).astype(np.float32) * 0.05
     said = transcribe(whisper, noise)

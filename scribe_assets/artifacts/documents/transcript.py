@@ -11,7 +11,8 @@ from scribe_assets.speech.timeline import LIKELY_LANGUAGE, TimeSpan, TranscriptS
 
 class Transcript(Document):
     """transcript.json: what is said, without speakers. `unheard` is speech, by voice activity, in
-    which no word was heard."""
+    which no word was heard. `language_heard` is the language that is clearly spoken where the
+    options give another one."""
 
     file_name = "transcript.json"
     schema_version: Literal[1] = 1
@@ -22,10 +23,16 @@ class Transcript(Document):
     language_probability: float | None
     segments: list[TranscriptSegment]
     unheard: list[TimeSpan] = Field(default_factory=list)
+    language_heard: str | None = None
 
     @property
     def warnings(self) -> list[str]:
         """What a reader of the words should know, a sentence each."""
+        if self.language_heard:
+            return [
+                f"the options give the language {self.language}, but {self.language_heard} is "
+                "heard, which Whisper translates then; leave the language out of the options"
+            ]
         sure = self.language_probability
         if sure is None or sure >= LIKELY_LANGUAGE:
             return []

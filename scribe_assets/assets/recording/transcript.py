@@ -61,6 +61,7 @@ def transcript(
                 language_probability=said.language_probability,
                 segments=said.segments,
                 unheard=said.unheard,
+                language_heard=said.language_heard,
             ),
             metadata={
                 "language": said.language or "none",

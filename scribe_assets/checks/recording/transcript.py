@@ -10,7 +10,8 @@ from scribe_assets.partitions import recordings
 @asset_check(
     asset="transcript",
     partitions_def=recordings,
-    description="The language is more likely than all others together.",
+    description="The language is more likely than all others together, and none but the given one "
+    "is clearly heard.",
 )
 def language_is_sure(transcript: Transcript) -> AssetCheckResult:
     """Tell where it is not."""

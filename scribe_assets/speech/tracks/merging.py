@@ -95,7 +95,9 @@ def merge_transcriptions(transcriptions: Sequence[Transcription]) -> Transcripti
     ]
     probability = round(sum(sure) / len(sure), 3) if sure else None
     unheard = sorted(span for t in transcriptions for span in t.unheard)
-    return Transcription(language, probability, segments, dict(removed), unheard)
+    others = {t.language_heard for t in transcriptions}
+    other = others.pop() if len(others) == 1 else None  # a track may be in another language
+    return Transcription(language, probability, segments, dict(removed), unheard, other)
 
 
 def _labelled(timeline: Timeline, number: int) -> Timeline:

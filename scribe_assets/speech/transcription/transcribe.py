@@ -20,6 +20,7 @@ from scribe_assets.speech.transcription.decoding import BLOCK_SECONDS, decoded, 
 from scribe_assets.speech.transcription.inventions import without_inventions
 from scribe_assets.speech.transcription.kept import segments_of
 from scribe_assets.speech.transcription.languages import (
+    SURE_OF_LANGUAGE,
     ExpectedLanguages,
     by_language,
     main_language,
@@ -56,6 +57,8 @@ def transcribe(
         waveform: (num_samples,) float32 at 16 kHz, in memory or in a file.
         language: ISO 639-1 code, or None to detect it from speech of all parts of the recording. In
             that case, a block in which another language is clearly spoken is transcribed in that.
+            If another language than the given one is clearly spoken, Whisper translates without a
+            word about it; `language_heard` tells.
         hotwords: words to expect, such as names.
         progress: called with the done fraction.
         expected: languages, one of which is taken where none is likely. Without them so little
@@ -76,9 +79,12 @@ def transcribe(
     removed: Counter[str] = Counter()
     segments: list[TranscriptSegment] = []
     with windows_encoded_once(model):
-        main, probability = language or "", 1.0
-        if not language:
-            main, probability = main_language(model, waveform, blocks, expected)
+        main, probability = main_language(model, waveform, blocks, expected)
+        other: str | None = None
+        if language:
+            if main != language and probability >= SURE_OF_LANGUAGE:
+                other = main
+            main, probability = language, 1.0
         seconds = sum(block.speech for block in blocks) / SAMPLE_RATE
         if probability < LIKELY_LANGUAGE and seconds < TELLING_SECONDS and not expected.codes:
             return Transcription(None, round(probability, 3), [], {}, _in_seconds(blocks))
@@ -109,6 +115,7 @@ def transcribe(
         segments,
         dict(removed),
         _in_seconds(sorted(unheard)),
+        other,
     )
 
 
