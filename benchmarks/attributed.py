@@ -185,7 +185,8 @@ def _pairs(truth: Reference, words: Sequence[Word]) -> list[tuple[int, int]]:
         for text in normaliser()(word.word).split()
     ]
     return [
-        (truth.tokens[one].owner, tokens[other].owner) for one, other in _hits(truth.tokens, tokens)
+        (truth.tokens[one].owner, tokens[other].owner)
+        for one, other in _hits(tuple(truth.tokens), tuple(tokens))
     ]
 
 
@@ -227,8 +228,10 @@ def _spread(words: list[str], speech: Sequence[TimeSpan]) -> list[float]:
     return [float(speech[i].start + at - ends[i]) for i, at in zip(spans, middles, strict=True)]
 
 
-def _hits(said: Sequence[Token], heard: Sequence[Token]) -> list[tuple[int, int]]:
-    """Indices of words that are the same in both, by edit distance (Levenshtein)."""
+@cache
+def _hits(said: tuple[Token, ...], heard: tuple[Token, ...]) -> list[tuple[int, int]]:
+    """Indices of words that are the same in both, by edit distance (Levenshtein). Kept, because
+    every rule is measured on the same words."""
     insert, delete, both = 0, 1, 2
     steps = np.zeros((len(said) + 1, len(heard) + 1), np.uint8)
     steps[1:, 0] = delete
