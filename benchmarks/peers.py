@@ -9,7 +9,7 @@ import numpy as np
 from scribe_assets.speech.diarization.pipelines import BATCH_SIZE
 from scribe_assets.speech.engine.weights import CAMPPLUS, SEGMENTATION
 from scribe_assets.speech.media import SAMPLE_RATE
-from scribe_assets.speech.timeline import Turn
+from scribe_assets.speech.timeline import Timeline, Turn
 from scribe_assets.speech.voices.embedding import load_campplus
 
 STOCK_CLUSTERING = {"method": "centroid", "min_cluster_size": 12, "threshold": 0.7}
@@ -64,13 +64,22 @@ def stock_pipeline(select_frames: bool) -> Any:
     return pipeline.to(device)
 
 
-def stock_turns(pipeline: Any, waveform: np.ndarray) -> list[Turn]:
+def stock_timeline(pipeline: Any, waveform: np.ndarray) -> Timeline:
     """Diarize as pyannote's README does."""
     import torch
 
-    file = {"waveform": torch.from_numpy(waveform)[None], "sample_rate": SAMPLE_RATE}
-    found = pipeline(file).speaker_diarization
-    return [Turn(s.start, s.end, str(label)) for s, _, label in found.itertracks(yield_label=True)]
+    found = pipeline({"waveform": torch.from_numpy(waveform)[None], "sample_rate": SAMPLE_RATE})
+
+    def turns(annotation: Any) -> list[Turn]:
+        tracks = annotation.itertracks(yield_label=True)
+        return [Turn(segment.start, segment.end, str(label)) for segment, _, label in tracks]
+
+    return Timeline(turns(found.speaker_diarization), turns(found.exclusive_speaker_diarization))
+
+
+def stock_turns(pipeline: Any, waveform: np.ndarray) -> list[Turn]:
+    """Turns that may overlap; see `stock_timeline`."""
+    return stock_timeline(pipeline, waveform).turns
 
 
 def load_plain_whisper(folder: Path) -> Any:

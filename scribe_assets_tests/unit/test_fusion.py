@@ -122,13 +122,115 @@ def test_silence_gives_no_segments() -> None:
     assert fuse(Transcription(None, None, []), Timeline([], [])) == []
 
 
+def who_says(transcription: Transcription, *turns: Turn) -> list[tuple[str | None, str]]:
+    """Segments of turns of which none overlap."""
+    return [(s.speaker, s.text) for s in fuse(transcription, Timeline([*turns], [*turns]))]
+
+
+def test_a_sentence_is_not_cut_short_where_the_speaker_changes() -> None:
+    heard = said(
+        (0.0, 0.2, "I"),
+        (0.2, 0.5, "didn't"),
+        (0.5, 0.8, "know"),
+        (0.8, 1.0, "you"),
+        (1.0, 1.2, "were"),
+        (1.3, 1.6, "there."),
+        (1.7, 2.0, "Where"),
+        (2.0, 2.2, "was"),
+        (2.2, 2.4, "I?"),
+    )
+    expected = [(A, "I didn't know you were there."), (B, "Where was I?")]
+    # The change is heard a word too early, and a word too late.
+    for change in (1.2, 2.0):
+        assert who_says(heard, Turn(0, change, A), Turn(change, 3, B)) == expected
+
+
+@pytest.mark.parametrize("comes", [1.1, 1.4, 4.0])
+def test_punctuation_stays_with_its_word(comes: float) -> None:
+    """Whatever time it has."""
+    heard = said(
+        (0.0, 0.1, "«"),
+        (0.1, 0.4, "Venez"),
+        (0.4, 0.8, "donc"),
+        (0.8, 0.9, "!"),
+        (comes, comes + 0.1, "»"),
+        (comes + 0.2, comes + 0.3, "«"),
+        (comes + 0.3, comes + 1.0, "Volontiers"),
+        (comes + 1.0, comes + 1.1, "."),
+        language="fr",
+    )
+    turns = Turn(0, 1, A), Turn(1.05, 9, B)
+    assert who_says(heard, *turns) == [(A, "« Venez donc ! »"), (B, "« Volontiers .")]
+
+
+def test_punctuation_alone_is_a_segment_only_where_there_are_no_words() -> None:
+    turn = Turn(0, 1, A)
+    assert who_says(said((0, 0.1, "…"), (5, 6, "!")), turn) == [(A, "… !")]
+    assert who_says(said((0, 0.1, "…"), (0.5, 1, "Oh")), turn) == [(A, "… Oh")]
+    assert who_says(said((0, 0.1, "Oh"), (0.5, 1, "«")), turn) == [(A, "Oh «")]
+
+
+def test_punctuation_has_the_language_of_its_word() -> None:
+    segments = in_languages("fr", ("fr", "Oui ."), ("en", "» Yes."))
+    assert [(s.language, s.text) for s in segments] == [(None, "Oui . »"), ("en", "Yes.")]
+
+
+def test_a_fragment_inside_a_clause_goes_with_it() -> None:
+    heard = said(
+        (0.0, 0.4, "We"),
+        (0.4, 0.8, "want"),
+        (0.8, 1.2, "to"),
+        (1.2, 1.6, "see"),
+        (1.6, 2.0, "the"),
+        (2.0, 2.4, "result."),
+    )
+    turns = Turn(0, 0.8, A), Turn(0.8, 1.6, B), Turn(1.6, 3, A)
+    assert who_says(heard, *turns) == [(A, "We want to see the result.")]
+
+
+def test_a_short_answer_between_sentences_is_the_other_ones() -> None:
+    heard = said(
+        (0.0, 0.4, "Can"), (0.4, 0.8, "you?"), (1.0, 1.3, "Yes."), (1.5, 2.0, "Good."),
+    )  # fmt: skip
+    turns = Turn(0, 0.9, A), Turn(0.95, 1.4, B), Turn(1.45, 3, A)
+    assert who_says(heard, *turns) == [(A, "Can you?"), (B, "Yes."), (A, "Good.")]
+
+
+def test_a_long_interruption_without_full_stops_is_the_other_ones() -> None:
+    heard = said(*[(i * 0.4, i * 0.4 + 0.4, f"w{i}") for i in range(20)])
+    turns = Turn(0, 2.4, A), Turn(2.4, 5.6, B), Turn(5.6, 8, A)
+    assert [speaker for speaker, _ in who_says(heard, *turns)] == [A, B, A]
+
+
 times = st.floats(0, 100, allow_nan=False).map(lambda value: round(value, 3))
 spans = st.tuples(times, times).map(lambda pair: (min(pair), max(pair) + 0.001))
 
 
+texts = st.sampled_from(["word", "end.", "so,", "»", "«", "?", "…"])
+labelled = st.lists(st.tuples(spans, st.sampled_from([A, B])), max_size=20)
+
+
+@given(st.lists(st.tuples(spans, texts), max_size=30), labelled, labelled)
+def test_no_segment_is_punctuation_alone(
+    words: list[tuple[tuple[float, float], str]],
+    turns: list[tuple[tuple[float, float], str]],
+    exclusive: list[tuple[tuple[float, float], str]],
+) -> None:
+    transcription = said(*[(start, end, text) for (start, end), text in words])
+    timeline = Timeline(
+        [Turn(start, end, label) for (start, end), label in turns],
+        [Turn(start, end, label) for (start, end), label in exclusive],
+    )
+    segments = fuse(transcription, timeline)
+    spoken = [(word.start, word.word) for segment in segments for word in segment.words]
+    assert sorted(spoken) == sorted((start, text) for (start, _), text in words)
+    if any(text.isalpha() or len(text) > 1 for _, text in words):
+        assert all(any(map(str.isalnum, segment.text)) for segment in segments)
+
+
 @given(
     st.lists(spans, max_size=30),
-    st.lists(st.tuples(spans, st.sampled_from([A, B])), max_size=20),
+    labelled,
 )
 def test_every_word_is_in_exactly_one_segment(
     words: list[tuple[float, float]], turns: list[tuple[tuple[float, float], str]]
