@@ -58,6 +58,23 @@ class TurnParameters:
     change: float = 0.5
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What the networks make of a recording.
+
+    Args:
+        grid: of the segmentation.
+        segmentation: (num_windows, num_frames, num_local), 0 or 1.
+        embedded: where one speaker speaks alone, in order of time.
+        seconds: of the recording.
+    """
+
+    grid: Grid
+    segmentation: np.ndarray
+    embedded: list[EmbeddedStretch]
+    seconds: float
+
+
 class TurnDiarization:
     """Who speaks when, by clustering stretches; a `Diarizer`.
 
@@ -98,78 +115,104 @@ class TurnDiarization:
     ) -> Timeline:
         """See `Diarizer`."""
         from pyannote.audio.pipelines.utils.diarization import set_num_speakers
+
+        _, fewest, most = set_num_speakers(num_speakers, min_speakers, max_speakers)
+        return decide(self.hear(waveform, progress), self._parameters, fewest, most)
+
+    def hear(self, waveform: Waveform, progress: Progress | None = None) -> Heard:
+        """What the networks make of a recording: nearly all of the work.
+
+        Args:
+            waveform: (num_samples,) float32 at 16 kHz, in memory or in a file.
+            progress: called with the done fraction.
+        """
         from pyannote.audio.utils.reproducibility import fix_reproducibility
 
         # As pyannote's own pipelines begin: on a GPU, 19 bit floats would change the results.
         fix_reproducibility(self._segmentation.device)
-        _, fewest, most = set_num_speakers(num_speakers, min_speakers, max_speakers)
         segmentation = self._segmentation.windows(
             waveform, part_of(progress, 0.0, SEGMENTATION_SHARE)
         )
         grid = self._segmentation.grid(segmentation.shape[1])
-        count = speaker_count(grid, segmentation)
         embedded = self._embedder.embed(
             waveform,
             grid,
-            stretches(grid, segmentation, count),
+            stretches(grid, segmentation, speaker_count(grid, segmentation)),
             part_of(progress, SEGMENTATION_SHARE, 1.0),
         )
-        count = np.minimum(count, most).astype(np.int8)
-        if not count.any():
-            return Timeline([], [])
-        activity = self._activity(grid, segmentation, count, embedded, fewest, most)
-        duration = len(waveform) / SAMPLE_RATE
-        return Timeline(
-            turns=_turns(grid, strongest(activity, count), duration),
-            exclusive=_turns(grid, strongest(activity, np.minimum(count, 1)), duration),
-        )
+        return Heard(grid, segmentation, embedded, len(waveform) / SAMPLE_RATE)
 
-    def _activity(
-        self,
-        grid: Grid,
-        segmentation: np.ndarray,
-        count: np.ndarray,
-        embedded: list[EmbeddedStretch],
-        fewest: int,
-        most: float,
-    ) -> np.ndarray:
-        """How active each speaker is in each frame: to be compared within a frame.
 
-        Returns:
-            (total_frames, num_speakers), with as many speakers as are active at once, even if some
-            of them never speak alone.
-        """
-        if not embedded:
-            return _activity_without_voices(grid, segmentation, count)
-        vectors = np.stack([stretch.embedding for stretch in embedded])
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        seconds = np.array([stretch.frames.duration for stretch in embedded]) * grid.step
-        parameters = self._parameters
-        centroids = voices(
-            vectors,
-            seconds,
-            threshold=parameters.threshold,
-            min_seconds=min(parameters.min_seconds, LEAST_SHARE * float(seconds.sum())),
-            long_enough=VOICE_SECONDS,
-            fewest=fewest,
-            most=most,
-        )
-        similarity = np.zeros((len(count), len(centroids)), np.float32)
-        trust = np.zeros(len(count), np.float32)
-        for stretch, scores, length in zip(embedded, vectors @ centroids.T, seconds, strict=True):
-            similarity[stretch.frames.slice] = scores
-            trust[stretch.frames.slice] = min(1.0, length / VOICE_SECONDS)
-        speakers = voices_of_local_speakers(grid, segmentation, similarity, trust > 0)
-        activity = votes(grid, segmentation, speakers, max(len(centroids), int(count.max())))
-        windows = votes(grid, np.ones_like(segmentation), np.zeros_like(speakers), 1)
-        activity /= np.maximum(windows, 1)
-        alone = (count == 1) & (trust > 0)
-        doubt = 1 - trust[alone, None]
-        activity[alone] *= doubt
-        activity[alone, : len(centroids)] += similarity[alone] + 1
-        # Somebody who speaks only while others do has no voice here, and comes last.
-        activity[:, len(centroids) :] = np.finfo(np.float32).tiny
-        return activity
+def decide(
+    heard: Heard, parameters: TurnParameters, fewest: int = 1, most: float = np.inf
+) -> Timeline:
+    """Who speaks when, by what was heard.
+
+    Args:
+        heard: see `TurnDiarization.hear`.
+        parameters: of the clustering.
+        fewest: at least so many speakers, where the speech suffices.
+        most: at most so many.
+    """
+    grid, segmentation = heard.grid, heard.segmentation
+    count = np.minimum(speaker_count(grid, segmentation), most).astype(np.int8)
+    if not count.any():
+        return Timeline([], [])
+    if heard.embedded:
+        activity = _activity(heard, parameters, count, fewest, most)
+    else:
+        activity = _activity_without_voices(grid, segmentation, count)
+    return Timeline(
+        turns=_turns(grid, strongest(activity, count), heard.seconds),
+        exclusive=_turns(grid, strongest(activity, np.minimum(count, 1)), heard.seconds),
+    )
+
+
+def _activity(
+    heard: Heard, parameters: TurnParameters, count: np.ndarray, fewest: int, most: float
+) -> np.ndarray:
+    """How active each speaker is in each frame: to be compared within a frame.
+
+    Returns:
+        (total_frames, num_speakers), with those who never speak alone, but at the same time
+        as everybody else, for as long as a voice must speak.
+    """
+    grid, segmentation, embedded = heard.grid, heard.segmentation, heard.embedded
+    vectors = np.stack([stretch.embedding for stretch in embedded])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    seconds = np.array([stretch.frames.duration for stretch in embedded]) * grid.step
+    min_seconds = min(parameters.min_seconds, LEAST_SHARE * float(seconds.sum()))
+    centroids = voices(
+        vectors,
+        seconds,
+        threshold=parameters.threshold,
+        min_seconds=min_seconds,
+        long_enough=VOICE_SECONDS,
+        fewest=fewest,
+        most=most,
+    )
+    similarity = np.zeros((len(count), len(centroids)), np.float32)
+    trust = np.zeros(len(count), np.float32)
+    for stretch, scores, length in zip(embedded, vectors @ centroids.T, seconds, strict=True):
+        similarity[stretch.frames.slice] = scores
+        trust[stretch.frames.slice] = min(1.0, length / VOICE_SECONDS)
+    speakers = voices_of_local_speakers(grid, segmentation, similarity, trust > 0)
+    # An echo or a cough is easily taken for somebody else who speaks at the same time.
+    total = len(centroids)
+    while total < fewest or np.sum(count > total) * grid.step >= min_seconds:
+        if total >= count.max():
+            break
+        total += 1
+    activity = votes(grid, segmentation, speakers, total)
+    windows = votes(grid, np.ones_like(segmentation), np.zeros_like(speakers), 1)
+    activity /= np.maximum(windows, 1)
+    alone = (count == 1) & (trust > 0)
+    doubt = 1 - trust[alone, None]
+    activity[alone] *= doubt
+    activity[alone, : len(centroids)] += similarity[alone] + 1
+    # Somebody who speaks only while others do has no voice here, and comes last.
+    activity[:, len(centroids) :] = np.finfo(np.float32).tiny
+    return activity
 
 
 def _activity_without_voices(grid: Grid, segmentation: np.ndarray, count: np.ndarray) -> np.ndarray:
