@@ -34,6 +34,8 @@ CONDITIONS = {
     "babble in a room": "like places, with babble",
 }
 
+SIMULATED_ROOMS = ("places", "moving", "hall", "babble in a room")
+
 SPOKEN_SECONDS = (75.0, 130.0)
 """So much is spoken in a conversation, where the people of the group have said that much."""
 
@@ -80,17 +82,17 @@ class Conversation:
 
 
 def conversations() -> Iterator[Conversation]:
-    """Compose them: in each group and condition a short one, of one to six people, and in every
-    other group a long one, of two to four people who say all they have."""
+    """Compose them: in each group, a short one of one to six people in every condition, and a long
+    one of two to four people, who say all they have, in each of the rooms."""
     rooms = sorted((DATA / "noise" / "rir").glob("*.flac"))
     for group, people in enumerate(_groups()):
         for index, condition in enumerate([*CONDITIONS, *CONDITIONS]):
-            random = np.random.default_rng([group, index])
             is_long = index >= len(CONDITIONS)
+            if is_long and condition not in SIMULATED_ROOMS:
+                continue
+            random = np.random.default_rng([group, index])
             number = 1 + (index + 2 * group) % MOST_PEOPLE
             able = people
-            if is_long and (index + group) % 2:
-                continue
             if is_long:
                 able = {name: own for name, own in people.items() if _seconds(own) >= LONG_SECONDS}
                 number = min(2 + (index + group) % 3, len(able))

@@ -1,5 +1,9 @@
 """Which stretches of speech are of one voice, by agglomerative clustering: average linkage on
-cosine distance (Sokal and Michener 1958)."""
+cosine distance (Sokal and Michener 1958), then by the means of the clusters (centroid linkage).
+
+An echo or noise makes single stretches of a voice unlike each other, and it comes apart. In the
+means of many stretches that evens out: those of one voice are alike, those of two are not.
+"""
 
 import numpy as np
 
@@ -17,6 +21,7 @@ def voices(
     embeddings: np.ndarray,
     seconds: np.ndarray,
     threshold: float,
+    alike: float,
     min_seconds: float,
     long_enough: float,
     fewest: int = 1,
@@ -27,7 +32,8 @@ def voices(
     Args:
         embeddings: (num_stretches, dimension) of length 1.
         seconds: (num_stretches,) how long each is.
-        threshold: cosine distance up to which clusters are merged.
+        threshold: cosine distance up to which clusters are merged, a mean over pairs of stretches.
+        alike: cosine similarity of their means from which on two clusters are one voice.
         min_seconds: speech that a cluster must have to be a voice.
         long_enough: seconds that a stretch must last to be clustered, where enough of them do.
         fewest: at least so many voices, where the speech suffices.
@@ -42,9 +48,22 @@ def voices(
     used = used[np.argsort(-seconds[used], kind="stable")[:MAX_CLUSTERED]]
     chosen, weights = embeddings[used], seconds[used]
     labels = _clusters(chosen, weights, threshold, min_seconds, fewest, most)
-    centroids = _means(chosen, weights, labels)
+    centroids = _settled(chosen, weights, _means(chosen, weights, labels))
+    while len(centroids) > max(1, fewest):
+        similarity = np.tril(centroids @ centroids.T, -1)
+        one, other = np.unravel_index(similarity.argmax(), similarity.shape)
+        if similarity[one, other] < alike:
+            break
+        labels = (chosen @ centroids.T).argmax(axis=1)
+        labels[labels == one] = other
+        centroids = _settled(chosen, weights, _means(chosen, weights, labels))
+    return centroids
+
+
+def _settled(embeddings: np.ndarray, seconds: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    """The voices, (num_voices, dimension), when every stretch has moved to the nearest one."""
     for _ in range(LLOYD_ROUNDS):
-        centroids = _means(chosen, weights, (chosen @ centroids.T).argmax(axis=1))
+        centroids = _means(embeddings, seconds, (embeddings @ centroids.T).argmax(axis=1))
     return centroids
 
 

@@ -47,13 +47,15 @@ class TurnParameters:
     """What was tuned (docs/decisions/0003-diarization.md); it holds for CAM++ alone.
 
     Args:
-        threshold: cosine distance up to which two clusters are one voice.
+        threshold: cosine distance up to which two clusters are one voice, by pairs of stretches.
+        alike: cosine similarity from which on they are one voice, by their means.
         min_seconds: speech that a voice must have.
         change: cosine similarity of the two sides of a stretch below which the speaker has changed
             unnoticed.
     """
 
     threshold: float = 0.52
+    alike: float = 0.6
     min_seconds: float = 3.0
     change: float = 0.5
 
@@ -186,6 +188,7 @@ def _activity(
         vectors,
         seconds,
         threshold=parameters.threshold,
+        alike=parameters.alike,
         min_seconds=min_seconds,
         long_enough=VOICE_SECONDS,
         fewest=fewest,
