@@ -258,7 +258,8 @@ def room_response(
 
     Args:
         size: (3,) metres.
-        echo: seconds until it has fallen by 60 dB (Sabine).
+        echo: seconds until it has fallen by 60 dB, by Sabine's formula; between plane walls it
+            lasts up to half as long again.
         place: (3,) of the source.
         microphone: (3,).
         random: moves the images.
