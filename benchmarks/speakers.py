@@ -12,6 +12,7 @@ groups of people makes of them; the networks hear every recording once for all o
 
 import argparse
 import json
+import math
 import sys
 import tempfile
 import time
@@ -34,12 +35,18 @@ from scribe_assets.speech.timeline import Turn
 LEAST_SECONDS = 60.0
 """In shorter recordings somebody may say a word or two, and the number means little."""
 
+USED = TurnParameters()
+
+APART = replace(USED, alike=math.inf)
+
 VARIANTS = {
-    "default": TurnParameters(),
-    **{f"threshold {value}": replace(TurnParameters(), threshold=value) for value in (0.46, 0.49)},
-    **{f"threshold {value}": replace(TurnParameters(), threshold=value) for value in (0.55, 0.58)},
-    **{f"a voice has {n} s": replace(TurnParameters(), min_seconds=n) for n in (2.0, 4.0, 5.0)},
+    "clusters are not merged": APART,
+    **{f"apart, threshold {value}": replace(APART, threshold=value) for value in (0.46, 0.58)},
+    **{f"alike {value}": replace(USED, alike=value) for value in (0.55, 0.6, 0.65, 0.7, 0.75)},
+    **{f"threshold {value}": replace(USED, threshold=value) for value in (0.46, 0.49, 0.55, 0.58)},
+    **{f"a voice has {n} s": replace(USED, min_seconds=n) for n in (2.0, 4.0, 5.0)},
 }
+"""From the simplest one."""
 
 
 @dataclass(frozen=True)
@@ -184,18 +191,18 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="CONDITION")
     parser.add_argument("--choose", action="store_true", help="try other parameters")
     given = parser.parse_args()
-    variants = VARIANTS if given.choose else {"default": VARIANTS["default"]}
-    ours = in_own_process(run_scribe, given.only, variants)
-    found: dict[str, Any] = {"machine": machine()}
-    found["Scribe"] = [asdict(one) for one in ours["default"]]
+    variants = {"in use": USED} | (VARIANTS if given.choose else {})
+    by_variant = in_own_process(run_scribe, given.only, variants)
+    ours = by_variant.pop("in use")
+    found: dict[str, Any] = {"machine": machine(), "Scribe": [asdict(one) for one in ours]}
     stock = None
     if given.stock:
         stock = in_own_process(run_stock, given.only, given.stock == "selected")
         found[f"pyannote, {given.stock}"] = [asdict(one) for one in stock]
         show(f"pyannote, {given.stock}", stock)
-    show("Scribe", ours["default"], stock)
-    if given.choose:
-        show_choice(ours)
+    show("Scribe", ours, stock)
+    if by_variant:
+        show_choice(by_variant)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "speakers.json").write_text(json.dumps(found, indent=2) + "\n")
 

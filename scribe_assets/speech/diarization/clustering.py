@@ -1,5 +1,5 @@
 """Which stretches of speech are of one voice, by agglomerative clustering: average linkage on
-cosine distance (Sokal and Michener 1958), then by the means of the clusters (centroid linkage).
+cosine distance (Sokal and Michener 1958), then by the means of the clusters.
 
 An echo or noise makes single stretches of a voice unlike each other, and it comes apart. In the
 means of many stretches that evens out: those of one voice are alike, those of two are not.
@@ -10,6 +10,10 @@ import numpy as np
 MAX_CLUSTERED = 6000
 """At most so many stretches are clustered, the longest ones; in recordings of many hours the others
 go to the nearest voice. Time and memory grow with the square of this number: about 300 MB."""
+
+
+LEAST_SIMILARITY = 0.1
+"""Stretches of one voice are so alike at least: a reliability is never zero."""
 
 
 LLOYD_ROUNDS = 2
@@ -33,7 +37,7 @@ def voices(
         embeddings: (num_stretches, dimension) of length 1.
         seconds: (num_stretches,) how long each is.
         threshold: cosine distance up to which clusters are merged, a mean over pairs of stretches.
-        alike: cosine similarity of their means from which on two clusters are one voice.
+        alike: from this similarity on two clusters are one voice, see `_likeness`.
         min_seconds: speech that a cluster must have to be a voice.
         long_enough: seconds that a stretch must last to be clustered, where enough of them do.
         fewest: at least so many voices, where the speech suffices.
@@ -50,14 +54,43 @@ def voices(
     labels = _clusters(chosen, weights, threshold, min_seconds, fewest, most)
     centroids = _settled(chosen, weights, _means(chosen, weights, labels))
     while len(centroids) > max(1, fewest):
-        similarity = np.tril(centroids @ centroids.T, -1)
-        one, other = np.unravel_index(similarity.argmax(), similarity.shape)
-        if similarity[one, other] < alike:
-            break
         labels = (chosen @ centroids.T).argmax(axis=1)
+        likeness = np.tril(_likeness(chosen, labels, centroids), -1)
+        one, other = np.unravel_index(likeness.argmax(), likeness.shape)
+        if likeness[one, other] < alike:
+            break
         labels[labels == one] = other
         centroids = _settled(chosen, weights, _means(chosen, weights, labels))
     return centroids
+
+
+def _likeness(embeddings: np.ndarray, labels: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    """How alike voices are, as if each had been heard for ever.
+
+    What is left of noise in a mean makes it less like others. Where stretches of one voice have a
+    similarity of m in the mean, the mean of n of them has a reliability of n m / (1 + (n - 1) m)
+    (Spearman and Brown 1910), and the cosine of two means is divided by the root of both
+    reliabilities (Spearman 1904).
+
+    Args:
+        embeddings: (num_stretches, dimension) of length 1.
+        labels: (num_stretches,) the voice of each.
+        centroids: (num_voices, dimension) of length 1.
+
+    Returns:
+        (num_voices, num_voices).
+    """
+    number = np.bincount(labels, minlength=len(centroids))
+    sums = np.stack([embeddings[labels == label].sum(axis=0) for label in range(len(centroids))])
+    several = number > 1
+    number = np.maximum(number, 1)
+    if several.any():
+        pairs = ((sums**2).sum(axis=1) - number)[several] / (number * (number - 1))[several]
+        similarity = max(LEAST_SIMILARITY, float(np.average(pairs, weights=number[several])))
+    else:
+        similarity = 1.0
+    reliability = np.sqrt(number * similarity / (1 + (number - 1) * similarity))
+    return np.asarray(centroids @ centroids.T / np.outer(reliability, reliability))
 
 
 def _settled(embeddings: np.ndarray, seconds: np.ndarray, centroids: np.ndarray) -> np.ndarray:

@@ -48,14 +48,15 @@ class TurnParameters:
 
     Args:
         threshold: cosine distance up to which two clusters are one voice, by pairs of stretches.
-        alike: cosine similarity from which on they are one voice, by their means.
+        alike: cosine similarity from which on they are one voice, by their means, corrected for
+            noise.
         min_seconds: speech that a voice must have.
         change: cosine similarity of the two sides of a stretch below which the speaker has changed
             unnoticed.
     """
 
     threshold: float = 0.52
-    alike: float = 0.6
+    alike: float = 0.65
     min_seconds: float = 3.0
     change: float = 0.5
 
