@@ -18,7 +18,7 @@ def heard(*spoken: tuple[int, int, int], voices: int = 1) -> Heard:
     for local, start, end in spoken:
         segmentation[0, start:end, local] = 1
     embedded = [
-        EmbeddedStretch(Span(first, first + 50), np.eye(8)[local])
+        EmbeddedStretch(Span(first, min(first + 50, end)), np.eye(8)[local])
         for local, start, end in spoken
         for first in range(start, end, 50)
         if local < voices
@@ -54,3 +54,19 @@ def test_a_known_number_of_speakers_is_kept() -> None:
     found = heard((0, 0, 500), (1, 100, 120))
     assert speakers(found, fewest=2) == {"SPEAKER_00": 50, "SPEAKER_01": 2}
     assert speakers(heard((0, 0, 500), (1, 100, 140)), most=1) == {"SPEAKER_00": 50}
+
+
+def test_a_number_that_nobody_doubts_is_told_as_one() -> None:
+    assert decide(heard((0, 0, 200), (1, 200, 400), voices=2), TurnParameters()).number == (2, 2)
+
+
+def test_whether_somebody_who_hardly_speaks_is_somebody_is_not_sure() -> None:
+    found = decide(heard((0, 0, 250), (1, 250, 500), (2, 500, 540), voices=3), TurnParameters())
+    assert len(found.speakers) == 3
+    assert found.number == (2, 3)
+
+
+def test_a_number_that_is_given_is_sure() -> None:
+    spoken = heard((0, 0, 250), (1, 250, 500), (2, 500, 540), voices=3)
+    assert decide(spoken, TurnParameters(), fewest=3, most=3).number == (3, 3)
+    assert decide(spoken, TurnParameters(), most=2).number == (2, 2)

@@ -4,7 +4,8 @@ pyannote.audio clusters the local speakers of windows instead. The method, its p
 was measured stand in docs/decisions/0003-diarization.md.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,6 +62,12 @@ class TurnParameters:
     change: float = 0.5
 
 
+FEWER = {"alike": 0.55, "min_seconds": 5.0}
+MORE = {"alike": 0.75, "min_seconds": 2.0}
+"""Other parameters that make nearly as much sense. Where the number of speakers is another one with
+them, it is not sure."""
+
+
 @dataclass(frozen=True)
 class Heard:
     """What the networks make of a recording.
@@ -76,6 +83,21 @@ class Heard:
     segmentation: np.ndarray
     embedded: list[EmbeddedStretch]
     seconds: float
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """(num_stretches, dimension) embeddings of length 1."""
+        vectors = np.stack([stretch.embedding for stretch in self.embedded])
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """(num_stretches,) how long each is, in seconds."""
+        return np.array([stretch.frames.duration for stretch in self.embedded]) * self.grid.step
+
+    def least_seconds(self, parameters: TurnParameters) -> float:
+        """How long a voice must speak in this recording."""
+        return min(parameters.min_seconds, LEAST_SHARE * float(self.lengths.sum()))
 
 
 class TurnDiarization:
@@ -165,9 +187,28 @@ def decide(
         activity = _activity(heard, parameters, count, fewest, most)
     else:
         activity = _activity_without_voices(grid, segmentation, count)
-    return Timeline(
+    timeline = Timeline(
         turns=_turns(grid, strongest(activity, count), heard.seconds),
         exclusive=_turns(grid, strongest(activity, np.minimum(count, 1)), heard.seconds),
+    )
+    numbers = [len(timeline.speakers)]
+    if heard.embedded:
+        others = [replace(parameters, **changed) for changed in (FEWER, MORE)]
+        numbers += [len(_voices(heard, other, fewest, most)) for other in others]
+    return replace(timeline, number=(min(numbers), max(numbers)))
+
+
+def _voices(heard: Heard, parameters: TurnParameters, fewest: int, most: float) -> np.ndarray:
+    """(num_voices, dimension) mean embeddings of length 1; something must be embedded."""
+    return voices(
+        heard.vectors,
+        heard.lengths,
+        threshold=parameters.threshold,
+        alike=parameters.alike,
+        min_seconds=heard.least_seconds(parameters),
+        long_enough=VOICE_SECONDS,
+        fewest=fewest,
+        most=most,
     )
 
 
@@ -181,23 +222,13 @@ def _activity(
         as everybody else, for as long as a voice must speak.
     """
     grid, segmentation, embedded = heard.grid, heard.segmentation, heard.embedded
-    vectors = np.stack([stretch.embedding for stretch in embedded])
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    seconds = np.array([stretch.frames.duration for stretch in embedded]) * grid.step
-    min_seconds = min(parameters.min_seconds, LEAST_SHARE * float(seconds.sum()))
-    centroids = voices(
-        vectors,
-        seconds,
-        threshold=parameters.threshold,
-        alike=parameters.alike,
-        min_seconds=min_seconds,
-        long_enough=VOICE_SECONDS,
-        fewest=fewest,
-        most=most,
-    )
+    centroids = _voices(heard, parameters, fewest, most)
+    min_seconds = heard.least_seconds(parameters)
     similarity = np.zeros((len(count), len(centroids)), np.float32)
     trust = np.zeros(len(count), np.float32)
-    for stretch, scores, length in zip(embedded, vectors @ centroids.T, seconds, strict=True):
+    for stretch, scores, length in zip(
+        embedded, heard.vectors @ centroids.T, heard.lengths, strict=True
+    ):
         similarity[stretch.frames.slice] = scores
         trust[stretch.frames.slice] = min(1.0, length / VOICE_SECONDS)
     speakers = voices_of_local_speakers(grid, segmentation, similarity, trust > 0)
