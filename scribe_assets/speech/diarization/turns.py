@@ -191,10 +191,12 @@ def decide(
         turns=_turns(grid, strongest(activity, count), heard.seconds),
         exclusive=_turns(grid, strongest(activity, np.minimum(count, 1)), heard.seconds),
     )
-    numbers = [len(timeline.speakers)]
-    if heard.embedded:
-        others = [replace(parameters, **changed) for changed in (FEWER, MORE)]
-        numbers += [len(_voices(heard, other, fewest, most)) for other in others]
+    found = len(timeline.speakers)
+    numbers = [found]
+    # Asked for more than there is speech for, fewer are found; that is no doubt.
+    for changed in (FEWER, MORE) if heard.embedded else ():
+        other = len(_voices(heard, replace(parameters, **changed), fewest, most))
+        numbers.append(max(other, min(fewest, found)))
     return replace(timeline, number=(min(numbers), max(numbers)))
 
 
