@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 
 from scribe_assets.speech.diarization import clustering
-from scribe_assets.speech.diarization.clustering import voices
 
-OPTIONS: dict[str, Any] = {"threshold": 0.5, "alike": 0.65, "min_seconds": 3.0, "long_enough": 1.0}
+LONG_ENOUGH = 1.0
+OPTIONS: dict[str, Any] = {"threshold": 0.5, "alike": 0.65, "min_seconds": 3.0}
+
+
+def voices(embeddings: np.ndarray, seconds: np.ndarray, **options: Any) -> np.ndarray:
+    """The voices of a recording."""
+    linkage = clustering.linked(embeddings, seconds, LONG_ENOUGH, options.get("fewest", 1))
+    return clustering.voices(linkage, **options)
 
 
 def people(count: int, each: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

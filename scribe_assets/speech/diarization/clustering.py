@@ -5,6 +5,9 @@ An echo or noise makes single stretches of a voice unlike each other, and it com
 means of many stretches that evens out: those of one voice are alike, those of two are not.
 """
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 
 MAX_CLUSTERED = 6000
@@ -21,37 +24,68 @@ LLOYD_ROUNDS = 2
 computed anew (Lloyd's algorithm)."""
 
 
+@dataclass(frozen=True)
+class Linkage:
+    """Stretches, and the order in which they are merged.
+
+    Args:
+        embeddings: (num_stretches, dimension) of length 1.
+        seconds: (num_stretches,) how long each is.
+    """
+
+    embeddings: np.ndarray
+    seconds: np.ndarray
+
+    @cached_property
+    def tree(self) -> np.ndarray:
+        """(num_stretches - 1, 4) as scipy gives it, of two stretches and more."""
+        from scipy.cluster.hierarchy import linkage
+        from scipy.spatial.distance import pdist
+
+        return np.asarray(linkage(pdist(self.embeddings, "cosine"), "average"))
+
+
+def linked(
+    embeddings: np.ndarray, seconds: np.ndarray, long_enough: float, fewest: int = 1
+) -> Linkage:
+    """Those stretches of a recording by which voices are found.
+
+    Args:
+        embeddings: (num_stretches, dimension) of length 1.
+        seconds: (num_stretches,) how long each is.
+        long_enough: seconds that a stretch must last to be clustered, where enough of them do.
+        fewest: at least so many voices are looked for.
+    """
+    used = np.flatnonzero(seconds >= long_enough)
+    if len(used) < max(2, fewest):
+        used = np.arange(len(seconds))
+    used = used[np.argsort(-seconds[used], kind="stable")[:MAX_CLUSTERED]]
+    return Linkage(embeddings[used], seconds[used])
+
+
 def voices(
-    embeddings: np.ndarray,
-    seconds: np.ndarray,
+    linkage: Linkage,
     threshold: float,
     alike: float,
     min_seconds: float,
-    long_enough: float,
     fewest: int = 1,
     most: float = np.inf,
 ) -> np.ndarray:
     """Find the voices of a recording.
 
     Args:
-        embeddings: (num_stretches, dimension) of length 1.
-        seconds: (num_stretches,) how long each is.
+        linkage: see `linked`.
         threshold: cosine distance up to which clusters are merged, a mean over pairs of stretches.
         alike: from this similarity on two clusters are one voice, see `_likeness`.
         min_seconds: speech that a cluster must have to be a voice.
-        long_enough: seconds that a stretch must last to be clustered, where enough of them do.
         fewest: at least so many voices, where the speech suffices.
         most: at most so many.
 
     Returns:
         (num_voices, dimension) mean embeddings of length 1; at least one voice.
     """
-    used = np.flatnonzero(seconds >= long_enough)
-    if len(used) < max(2, fewest):
-        used = np.arange(len(seconds))
-    used = used[np.argsort(-seconds[used], kind="stable")[:MAX_CLUSTERED]]
-    chosen, weights = embeddings[used], seconds[used]
-    labels = _clusters(chosen, weights, threshold, min_seconds, fewest, most)
+    chosen, weights = linkage.embeddings, linkage.seconds
+    labels = _clusters(linkage, threshold, min_seconds, fewest, most)
     centroids = _settled(chosen, weights, _means(chosen, weights, labels))
     while len(centroids) > max(1, fewest):
         labels = (chosen @ centroids.T).argmax(axis=1)
@@ -101,21 +135,15 @@ def _settled(embeddings: np.ndarray, seconds: np.ndarray, centroids: np.ndarray)
 
 
 def _clusters(
-    embeddings: np.ndarray,
-    seconds: np.ndarray,
-    threshold: float,
-    min_seconds: float,
-    fewest: int,
-    most: float,
+    linkage: Linkage, threshold: float, min_seconds: float, fewest: int, most: float
 ) -> np.ndarray:
     """The cluster of each stretch: 0, 1, …; -1 where it is too small to be a voice."""
-    from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import pdist
+    from scipy.cluster.hierarchy import fcluster
 
-    number = len(embeddings)
-    if number == 1 or most == 1:
-        return np.zeros(number, int)
-    tree = linkage(pdist(embeddings, "cosine"), "average")
+    seconds = linkage.seconds
+    if len(seconds) == 1 or most == 1:
+        return np.zeros(len(seconds), int)
+    tree = linkage.tree
     merges = int(np.searchsorted(tree[:, 2], threshold, side="right"))
 
     def labels_after(done: int) -> np.ndarray:

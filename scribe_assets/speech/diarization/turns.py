@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scribe_assets.speech.diarization.clustering import voices
+from scribe_assets.speech.diarization.clustering import linked, voices
 from scribe_assets.speech.diarization.embedding import EmbeddedStretch, StretchEmbedder
 from scribe_assets.speech.diarization.matching import voices_of_local_speakers
 from scribe_assets.speech.diarization.segmentation import WindowSegmentation
@@ -183,8 +183,10 @@ def decide(
     count = np.minimum(speaker_count(grid, segmentation), most).astype(np.int8)
     if not count.any():
         return Timeline([], [])
+    others: list[np.ndarray] = []
     if heard.embedded:
-        activity = _activity(heard, parameters, count, fewest, most)
+        centroids, *others = _voices(heard, parameters, fewest, most)
+        activity = _activity(heard, centroids, count, fewest, heard.least_seconds(parameters))
     else:
         activity = _activity_without_voices(grid, segmentation, count)
     timeline = Timeline(
@@ -192,40 +194,44 @@ def decide(
         exclusive=_turns(grid, strongest(activity, np.minimum(count, 1)), heard.seconds),
     )
     found = len(timeline.speakers)
-    numbers = [found]
     # Asked for more than there is speech for, fewer are found; that is no doubt.
-    for changed in (FEWER, MORE) if heard.embedded else ():
-        other = len(_voices(heard, replace(parameters, **changed), fewest, most))
-        numbers.append(max(other, min(fewest, found)))
+    numbers = [found, *(max(len(other), min(fewest, found)) for other in others)]
     return replace(timeline, number=(min(numbers), max(numbers)))
 
 
-def _voices(heard: Heard, parameters: TurnParameters, fewest: int, most: float) -> np.ndarray:
-    """(num_voices, dimension) mean embeddings of length 1; something must be embedded."""
-    return voices(
-        heard.vectors,
-        heard.lengths,
-        threshold=parameters.threshold,
-        alike=parameters.alike,
-        min_seconds=heard.least_seconds(parameters),
-        long_enough=VOICE_SECONDS,
-        fewest=fewest,
-        most=most,
-    )
+def _voices(heard: Heard, parameters: TurnParameters, fewest: int, most: float) -> list[np.ndarray]:
+    """The voices, (num_voices, dimension) each time: with these parameters, `FEWER`, and `MORE`."""
+    linkage = linked(heard.vectors, heard.lengths, VOICE_SECONDS, fewest)
+    return [
+        voices(
+            linkage,
+            threshold=tried.threshold,
+            alike=tried.alike,
+            min_seconds=heard.least_seconds(tried),
+            fewest=fewest,
+            most=most,
+        )
+        for tried in (parameters, replace(parameters, **FEWER), replace(parameters, **MORE))
+    ]
 
 
 def _activity(
-    heard: Heard, parameters: TurnParameters, count: np.ndarray, fewest: int, most: float
+    heard: Heard, centroids: np.ndarray, count: np.ndarray, fewest: int, min_seconds: float
 ) -> np.ndarray:
     """How active each speaker is in each frame: to be compared within a frame.
+
+    Args:
+        heard: where something is embedded.
+        centroids: (num_voices, dimension) of length 1.
+        count: (total_frames,), how many speak.
+        fewest: at least so many speakers, where so many speak at once.
+        min_seconds: how long a voice must speak.
 
     Returns:
         (total_frames, num_speakers), with those who never speak alone, but at the same time
         as everybody else, for as long as a voice must speak.
     """
     grid, segmentation, embedded = heard.grid, heard.segmentation, heard.embedded
-    centroids = _voices(heard, parameters, fewest, most)
-    min_seconds = heard.least_seconds(parameters)
     similarity = np.zeros((len(count), len(centroids)), np.float32)
     trust = np.zeros(len(count), np.float32)
     for stretch, scores, length in zip(
