@@ -39,6 +39,7 @@ from benchmarks.peers import (
     stock_pipeline,
     stock_turns,
 )
+from benchmarks.scores import diarization_error
 from scribe_assets.speech.diarization.pipelines import diarize
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.speech.engine.weights import whisper_base
@@ -164,26 +165,12 @@ def _finished(run: Run) -> Run:
 
 def diarization_errors(run: Run, chosen: list[Example]) -> dict[str, dict[str, float]]:
     """By recording: seconds missed, of false alarm, confused, and spoken; speakers found, true."""
-    from pyannote.core import Annotation, Segment
-    from pyannote.metrics.diarization import DiarizationErrorRate
-
-    def annotation(turns: list[Turn]) -> Annotation:
-        made = Annotation()
-        for number, turn in enumerate(turns):
-            made[Segment(turn.start, turn.end), number] = turn.speaker
-        return made
-
     found = {}
     for one in chosen:
         if one.name not in run.turns:
             continue
-        metric = DiarizationErrorRate(collar=0.0, skip_overlap=False)
-        parts = metric(annotation(one.turns.turns), annotation(run.turns[one.name]), detailed=True)
         found[one.name] = {
-            "missed": parts["missed detection"],
-            "false_alarm": parts["false alarm"],
-            "confusion": parts["confusion"],
-            "total": parts["total"],
+            **diarization_error(one.turns.turns, run.turns[one.name]),
             "speakers": len({turn.speaker for turn in run.turns[one.name]}),
             "true_speakers": len(one.turns.speakers),
         }

@@ -136,11 +136,14 @@ class Turn(TimeSpan):
 class Timeline:
     """Turns of all speakers, labelled SPEAKER_00, SPEAKER_01, … in order of first speech.
 
-    `turns` may overlap; in `exclusive` one speaker, the dominant one, holds each moment.
+    `turns` may overlap; in `exclusive` one speaker, the dominant one, holds each moment. `number`
+    says between which numbers that of the speakers lies, the found one among them; None where the
+    diarization does not say so.
     """
 
     turns: list[Turn]
     exclusive: list[Turn]
+    number: tuple[int, int] | None = None
 
     @property
     def speakers(self) -> list[str]:
@@ -179,7 +182,7 @@ def in_order_of_speech(timeline: Timeline) -> Timeline:
     def renamed(turns: list[Turn]) -> list[Turn]:
         return [replace(turn, speaker=labels[turn.speaker]) for turn in turns]
 
-    return Timeline(renamed(timeline.turns), renamed(timeline.exclusive))
+    return Timeline(renamed(timeline.turns), renamed(timeline.exclusive), timeline.number)
 
 
 def clean_spans(timeline: Timeline, label: str) -> list[Span[float]]:

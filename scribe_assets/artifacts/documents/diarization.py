@@ -12,6 +12,10 @@ class Diarization(Document):
 
     `source` is the version of the upload that it was made from; None in documents of a Scribe that
     did not keep it. So it is in all documents between `recording.json` and `result.json`.
+
+    `speakers_between` are the lowest and the highest number of speakers that make sense, with the
+    number that was found among them; None where that is not known: in recordings of several tracks,
+    without speech, of another diarization, and in documents of an older Scribe.
     """
 
     file_name = "diarization.json"
@@ -22,3 +26,4 @@ class Diarization(Document):
     duration: float
     turns: list[Turn]
     exclusive: list[Turn]
+    speakers_between: tuple[int, int] | None = None

@@ -46,6 +46,7 @@ def diarization(
             duration=recording.duration,
             turns=timeline.turns,
             exclusive=timeline.exclusive,
+            speakers_between=timeline.number,
         )
         seconds = {
             label: sum(turn.duration for turn in timeline.turns if turn.speaker == label)
@@ -56,6 +57,7 @@ def diarization(
             document,
             metadata={
                 "speakers": len(seconds),
+                "speakers_between": " and ".join(map(str, timeline.number or ["not known"])),
                 "turns": len(timeline.turns),
                 **models.facts("diarization"),
                 "preview": MetadataValue.md(f"| speaker | seconds |\n|---|---|\n{rows}"),

@@ -4,12 +4,13 @@ pyannote.audio clusters the local speakers of windows instead. The method, its p
 was measured stand in docs/decisions/0003-diarization.md.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scribe_assets.speech.diarization.clustering import voices
+from scribe_assets.speech.diarization.clustering import linked, voices
 from scribe_assets.speech.diarization.embedding import EmbeddedStretch, StretchEmbedder
 from scribe_assets.speech.diarization.matching import voices_of_local_speakers
 from scribe_assets.speech.diarization.segmentation import WindowSegmentation
@@ -47,15 +48,56 @@ class TurnParameters:
     """What was tuned (docs/decisions/0003-diarization.md); it holds for CAM++ alone.
 
     Args:
-        threshold: cosine distance up to which two clusters are one voice.
+        threshold: cosine distance up to which two clusters are one voice, by pairs of stretches.
+        alike: cosine similarity from which on they are one voice, by their means, corrected for
+            noise.
         min_seconds: speech that a voice must have.
         change: cosine similarity of the two sides of a stretch below which the speaker has changed
             unnoticed.
     """
 
     threshold: float = 0.52
+    alike: float = 0.65
     min_seconds: float = 3.0
     change: float = 0.5
+
+
+FEWER = {"alike": 0.55, "min_seconds": 5.0}
+MORE = {"alike": 0.75, "min_seconds": 2.0}
+"""Other parameters that make nearly as much sense. Where the number of speakers is another one with
+them, it is not sure."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the networks make of a recording.
+
+    Args:
+        grid: of the segmentation.
+        segmentation: (num_windows, num_frames, num_local), 0 or 1.
+        embedded: where one speaker speaks alone, in order of time.
+        seconds: of the recording.
+    """
+
+    grid: Grid
+    segmentation: np.ndarray
+    embedded: list[EmbeddedStretch]
+    seconds: float
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """(num_stretches, dimension) embeddings of length 1."""
+        vectors = np.stack([stretch.embedding for stretch in self.embedded])
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """(num_stretches,) how long each is, in seconds."""
+        return np.array([stretch.frames.duration for stretch in self.embedded]) * self.grid.step
+
+    def least_seconds(self, parameters: TurnParameters) -> float:
+        """How long a voice must speak in this recording."""
+        return min(parameters.min_seconds, LEAST_SHARE * float(self.lengths.sum()))
 
 
 class TurnDiarization:
@@ -98,78 +140,122 @@ class TurnDiarization:
     ) -> Timeline:
         """See `Diarizer`."""
         from pyannote.audio.pipelines.utils.diarization import set_num_speakers
+
+        _, fewest, most = set_num_speakers(num_speakers, min_speakers, max_speakers)
+        return decide(self.hear(waveform, progress), self._parameters, fewest, most)
+
+    def hear(self, waveform: Waveform, progress: Progress | None = None) -> Heard:
+        """What the networks make of a recording: nearly all of the work.
+
+        Args:
+            waveform: (num_samples,) float32 at 16 kHz, in memory or in a file.
+            progress: called with the done fraction.
+        """
         from pyannote.audio.utils.reproducibility import fix_reproducibility
 
         # As pyannote's own pipelines begin: on a GPU, 19 bit floats would change the results.
         fix_reproducibility(self._segmentation.device)
-        _, fewest, most = set_num_speakers(num_speakers, min_speakers, max_speakers)
         segmentation = self._segmentation.windows(
             waveform, part_of(progress, 0.0, SEGMENTATION_SHARE)
         )
         grid = self._segmentation.grid(segmentation.shape[1])
-        count = speaker_count(grid, segmentation)
         embedded = self._embedder.embed(
             waveform,
             grid,
-            stretches(grid, segmentation, count),
+            stretches(grid, segmentation, speaker_count(grid, segmentation)),
             part_of(progress, SEGMENTATION_SHARE, 1.0),
         )
-        count = np.minimum(count, most).astype(np.int8)
-        if not count.any():
-            return Timeline([], [])
-        activity = self._activity(grid, segmentation, count, embedded, fewest, most)
-        duration = len(waveform) / SAMPLE_RATE
-        return Timeline(
-            turns=_turns(grid, strongest(activity, count), duration),
-            exclusive=_turns(grid, strongest(activity, np.minimum(count, 1)), duration),
-        )
+        return Heard(grid, segmentation, embedded, len(waveform) / SAMPLE_RATE)
 
-    def _activity(
-        self,
-        grid: Grid,
-        segmentation: np.ndarray,
-        count: np.ndarray,
-        embedded: list[EmbeddedStretch],
-        fewest: int,
-        most: float,
-    ) -> np.ndarray:
-        """How active each speaker is in each frame: to be compared within a frame.
 
-        Returns:
-            (total_frames, num_speakers), with as many speakers as are active at once, even if some
-            of them never speak alone.
-        """
-        if not embedded:
-            return _activity_without_voices(grid, segmentation, count)
-        vectors = np.stack([stretch.embedding for stretch in embedded])
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        seconds = np.array([stretch.frames.duration for stretch in embedded]) * grid.step
-        parameters = self._parameters
-        centroids = voices(
-            vectors,
-            seconds,
-            threshold=parameters.threshold,
-            min_seconds=min(parameters.min_seconds, LEAST_SHARE * float(seconds.sum())),
-            long_enough=VOICE_SECONDS,
+def decide(
+    heard: Heard, parameters: TurnParameters, fewest: int = 1, most: float = np.inf
+) -> Timeline:
+    """Who speaks when, by what was heard.
+
+    Args:
+        heard: see `TurnDiarization.hear`.
+        parameters: of the clustering.
+        fewest: at least so many speakers, where the speech suffices.
+        most: at most so many.
+    """
+    grid, segmentation = heard.grid, heard.segmentation
+    count = np.minimum(speaker_count(grid, segmentation), most).astype(np.int8)
+    if not count.any():
+        return Timeline([], [])
+    others: list[np.ndarray] = []
+    if heard.embedded:
+        centroids, *others = _voices(heard, parameters, fewest, most)
+        activity = _activity(heard, centroids, count, fewest, heard.least_seconds(parameters))
+    else:
+        activity = _activity_without_voices(grid, segmentation, count)
+    timeline = Timeline(
+        turns=_turns(grid, strongest(activity, count), heard.seconds),
+        exclusive=_turns(grid, strongest(activity, np.minimum(count, 1)), heard.seconds),
+    )
+    found = len(timeline.speakers)
+    # Asked for more than there is speech for, fewer are found; that is no doubt.
+    numbers = [found, *(max(len(other), min(fewest, found)) for other in others)]
+    return replace(timeline, number=(min(numbers), max(numbers)))
+
+
+def _voices(heard: Heard, parameters: TurnParameters, fewest: int, most: float) -> list[np.ndarray]:
+    """The voices, (num_voices, dimension) each time: with these parameters, `FEWER`, and `MORE`."""
+    linkage = linked(heard.vectors, heard.lengths, VOICE_SECONDS, fewest)
+    return [
+        voices(
+            linkage,
+            threshold=tried.threshold,
+            alike=tried.alike,
+            min_seconds=heard.least_seconds(tried),
             fewest=fewest,
             most=most,
         )
-        similarity = np.zeros((len(count), len(centroids)), np.float32)
-        trust = np.zeros(len(count), np.float32)
-        for stretch, scores, length in zip(embedded, vectors @ centroids.T, seconds, strict=True):
-            similarity[stretch.frames.slice] = scores
-            trust[stretch.frames.slice] = min(1.0, length / VOICE_SECONDS)
-        speakers = voices_of_local_speakers(grid, segmentation, similarity, trust > 0)
-        activity = votes(grid, segmentation, speakers, max(len(centroids), int(count.max())))
-        windows = votes(grid, np.ones_like(segmentation), np.zeros_like(speakers), 1)
-        activity /= np.maximum(windows, 1)
-        alone = (count == 1) & (trust > 0)
-        doubt = 1 - trust[alone, None]
-        activity[alone] *= doubt
-        activity[alone, : len(centroids)] += similarity[alone] + 1
-        # Somebody who speaks only while others do has no voice here, and comes last.
-        activity[:, len(centroids) :] = np.finfo(np.float32).tiny
-        return activity
+        for tried in (parameters, replace(parameters, **FEWER), replace(parameters, **MORE))
+    ]
+
+
+def _activity(
+    heard: Heard, centroids: np.ndarray, count: np.ndarray, fewest: int, min_seconds: float
+) -> np.ndarray:
+    """How active each speaker is in each frame: to be compared within a frame.
+
+    Args:
+        heard: where something is embedded.
+        centroids: (num_voices, dimension) of length 1.
+        count: (total_frames,), how many speak.
+        fewest: at least so many speakers, where so many speak at once.
+        min_seconds: how long a voice must speak.
+
+    Returns:
+        (total_frames, num_speakers), with those who never speak alone, but at the same time
+        as everybody else, for as long as a voice must speak.
+    """
+    grid, segmentation, embedded = heard.grid, heard.segmentation, heard.embedded
+    similarity = np.zeros((len(count), len(centroids)), np.float32)
+    trust = np.zeros(len(count), np.float32)
+    for stretch, scores, length in zip(
+        embedded, heard.vectors @ centroids.T, heard.lengths, strict=True
+    ):
+        similarity[stretch.frames.slice] = scores
+        trust[stretch.frames.slice] = min(1.0, length / VOICE_SECONDS)
+    speakers = voices_of_local_speakers(grid, segmentation, similarity, trust > 0)
+    # An echo or a cough is easily taken for somebody else who speaks at the same time.
+    total = len(centroids)
+    while total < fewest or np.sum(count > total) * grid.step >= min_seconds:
+        if total >= count.max():
+            break
+        total += 1
+    activity = votes(grid, segmentation, speakers, total)
+    windows = votes(grid, np.ones_like(segmentation), np.zeros_like(speakers), 1)
+    activity /= np.maximum(windows, 1)
+    alone = (count == 1) & (trust > 0)
+    doubt = 1 - trust[alone, None]
+    activity[alone] *= doubt
+    activity[alone, : len(centroids)] += similarity[alone] + 1
+    # Somebody who speaks only while others do has no voice here, and comes last.
+    activity[:, len(centroids) :] = np.finfo(np.float32).tiny
+    return activity
 
 
 def _activity_without_voices(grid: Grid, segmentation: np.ndarray, count: np.ndarray) -> np.ndarray:
