@@ -181,7 +181,8 @@ class StretchEmbedder:
         for stretch in stretches:
             length = round(stretch.duration * grid.step * SAMPLE_RATE)
             by_length.setdefault(length // LENGTH_STEP * LENGTH_STEP, []).append(stretch)
-        for length, group in by_length.items():
+        # The longest first: at the end, no core waits long for another one.
+        for length, group in sorted(by_length.items(), reverse=True):
             for first in range(0, len(group), size):
                 batch = group[first : first + size]
                 starts = [round(grid.seconds(stretch.start) * SAMPLE_RATE) for stretch in batch]

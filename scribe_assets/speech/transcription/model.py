@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scribe_assets.errors import PermanentError
+from scribe_assets.speech.compute import cores
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -45,7 +46,6 @@ def load_whisper(folder: Path, device: str) -> "WhisperModel":
     Raises:
         PermanentError: it cannot be loaded.
     """
-    import torch
     from faster_whisper import WhisperModel
 
     kind, _, index = device.partition(":")
@@ -59,7 +59,7 @@ def load_whisper(folder: Path, device: str) -> "WhisperModel":
             compute_type="int8" if kind == "cpu" else "int8_float16",
             # A core decodes a block of its own: its steps are too small to be shared.
             cpu_threads=1 if kind == "cpu" else 0,
-            num_workers=torch.get_num_threads() if kind == "cpu" else GPU_WORKERS,
+            num_workers=cores() if kind == "cpu" else GPU_WORKERS,
         )
     except (OSError, RuntimeError, ValueError) as error:
         raise _cannot_be_loaded(str(folder), error) from error
