@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from scribe_assets.speech.compute import half_precision_on_gpu, one_core_each
+from scribe_assets.speech.compute import one_core_each
 from scribe_assets.speech.diarization.stretches import Grid
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform
 from scribe_assets.speech.progress import Progress
@@ -77,7 +77,9 @@ class StretchNetwork(Protocol):
 
 
 class WholeStretches:
-    """Any speaker embedding model of pyannote's kind; it sees no change of speaker.
+    """Any speaker embedding model of pyannote's kind; it sees no change of speaker. It computes in
+    full precision: the power of sound, of which many models make their features, does not fit into
+    16 bit floats.
 
     Args:
         model: takes (batch, 1, num_samples), gives (batch, dimension), NaN for too little sound.
@@ -91,7 +93,7 @@ class WholeStretches:
         import torch
 
         del seconds
-        with torch.inference_mode(), half_precision_on_gpu(self.model.device):
+        with torch.inference_mode():
             output = self.model(waveforms[:, None]).float().cpu().numpy()
         return [Embedded(vector if np.isfinite(vector).all() else None) for vector in output]
 
