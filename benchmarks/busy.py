@@ -142,33 +142,19 @@ def clip(seconds: float) -> np.ndarray:
     return np.resize(one.waveform, int(seconds * SAMPLE_RATE))
 
 
-def measure(
-    sides: dict[str, Side], numbers: list[int], rounds: int, stages: list[str]
-) -> list[dict[str, Any]]:
-    """Seconds by stage, number of busy processes and side."""
-    rows = [
-        {"stage": stage, "side": side, "busy": number, "seconds": []}
-        for stage in stages
-        for side in sides
-        for number in numbers
-    ]
-    by_key = {(row["stage"], row["side"], row["busy"]): row["seconds"] for row in rows}
-    for turn in range(rounds):
-        for number in numbers:
-            with beside(number):
-                for stage in stages:
-                    for name, side in sides.items():
-                        taken = side.seconds(stage)
-                        by_key[stage, name, number].append(round(taken, 3))
-                        print(
-                            f"\r\033[K{turn + 1} of {rounds}: {stage}, {name}, beside {number}: "
-                            f"{taken:.2f} s",
-                            end="",
-                            file=sys.stderr,
-                            flush=True,
-                        )
-    print("\r\033[K", end="", file=sys.stderr)
-    return rows
+def measure(sides: dict[str, Side], number: int, rows: list[dict[str, Any]]) -> None:
+    """One round of all stages beside so many processes; adds the seconds to the rows."""
+    with beside(number):
+        for row in rows:
+            if row["busy"] == number:
+                taken = sides[row["side"]].seconds(row["stage"])
+                row["seconds"].append(round(taken, 3))
+                print(
+                    f"\r\033[K{row['stage']}, {row['side']}, beside {number}: {taken:.2f} s",
+                    end="",
+                    file=sys.stderr,
+                    flush=True,
+                )
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -217,17 +203,26 @@ def main() -> None:
             name: stack.enter_context(Side(checkout, recording, Path(folder) / "models"))
             for name, checkout in checkouts.items()
         }
-        load = os.getloadavg()
-        rows = measure(sides, arguments.busy, arguments.rounds, arguments.stages)
-    report = {
-        "machine": machine(),
-        "load_at_start": load,
-        "seconds_of_audio": arguments.seconds,
-        "rows": rows,
-    }
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "busy.json").write_text(json.dumps(report, indent=2) + "\n")
-    print(table(rows))
+        rows: list[dict[str, Any]] = [
+            {"stage": stage, "side": side, "busy": number, "seconds": []}
+            for number in arguments.busy
+            for stage in arguments.stages
+            for side in sides
+        ]
+        report = {
+            "machine": machine(),
+            "load_at_start": os.getloadavg(),
+            "seconds_of_audio": arguments.seconds,
+            "rows": rows,
+        }
+        RESULTS.mkdir(exist_ok=True)
+        for turn in range(arguments.rounds):
+            for number in arguments.busy:
+                measure(sides, number, rows)
+            (RESULTS / "busy.json").write_text(json.dumps(report, indent=2) + "\n")
+            print(
+                f"\r\033[Kafter round {turn + 1} of {arguments.rounds}\n{table(rows)}", flush=True
+            )
 
 
 if __name__ == "__main__":
