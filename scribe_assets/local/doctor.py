@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from scribe_assets.errors import PermanentError, StorageUnavailableError
 from scribe_assets.local import stack
 from scribe_assets.settings import Settings
+from scribe_assets.speech.compute import cores
 from scribe_assets.speech.engine.devices import resolve_device
 from scribe_assets.speech.engine.weights import CAMPPLUS, SEGMENTATION, whisper_base
 from scribe_assets.speech.media import ffmpeg_binary
@@ -58,10 +59,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def _describe(device: str) -> str:
+    if device == "cpu":
+        return f"cpu, {cores()} cores"
     import torch
 
-    if device == "cpu":
-        return f"cpu, {torch.get_num_threads()} threads"
     facts = torch.cuda.get_device_properties(device)
     return f"{device}, {facts.name}, {facts.total_memory / 1024**3:.0f} GiB"
 

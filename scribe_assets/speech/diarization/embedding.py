@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from scribe_assets.speech.compute import half_precision_on_gpu, one_core_each
+from scribe_assets.speech.compute import one_core_each
 from scribe_assets.speech.diarization.stretches import Grid
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform
 from scribe_assets.speech.progress import Progress
@@ -77,7 +77,9 @@ class StretchNetwork(Protocol):
 
 
 class WholeStretches:
-    """Any speaker embedding model of pyannote's kind; it sees no change of speaker.
+    """Any speaker embedding model of pyannote's kind; it sees no change of speaker. It computes in
+    full precision: the power of sound, of which many models make their features, does not fit into
+    16 bit floats.
 
     Args:
         model: takes (batch, 1, num_samples), gives (batch, dimension), NaN for too little sound.
@@ -91,7 +93,7 @@ class WholeStretches:
         import torch
 
         del seconds
-        with torch.inference_mode(), half_precision_on_gpu(self.model.device):
+        with torch.inference_mode():
             output = self.model(waveforms[:, None]).float().cpu().numpy()
         return [Embedded(vector if np.isfinite(vector).all() else None) for vector in output]
 
@@ -181,7 +183,8 @@ class StretchEmbedder:
         for stretch in stretches:
             length = round(stretch.duration * grid.step * SAMPLE_RATE)
             by_length.setdefault(length // LENGTH_STEP * LENGTH_STEP, []).append(stretch)
-        for length, group in by_length.items():
+        # The longest first: at the end, no core waits long for another one.
+        for length, group in sorted(by_length.items(), reverse=True):
             for first in range(0, len(group), size):
                 batch = group[first : first + size]
                 starts = [round(grid.seconds(stretch.start) * SAMPLE_RATE) for stretch in batch]

@@ -5,11 +5,13 @@ windows is read from the file when it is its turn, so that memory does not grow 
 """
 
 import math
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scribe_assets.speech.compute import half_precision_on_gpu
+from scribe_assets.speech.compute import half_precision_on_gpu, one_core_each
 from scribe_assets.speech.diarization.stretches import Grid
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform
 from scribe_assets.speech.progress import Progress
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
     import torch
     from pyannote.audio import Inference
 
-CPU_BATCH_SIZE = 8
-"""Windows computed at once on a CPU: more do not fit its caches, and take longer."""
+CPU_BATCH_SIZE = 4
+"""Windows that a core of a CPU computes at once, at most: more do not fit its caches."""
 
 
 class WindowSegmentation:
@@ -74,22 +76,49 @@ class WindowSegmentation:
             (num_windows, num_frames, num_local): uint8, 0 or 1, where the model decides between
             active and not active (powerset models); else float32 probabilities.
         """
-        import torch
-
         inference: Any = self._inference
         window = round(inference.duration * SAMPLE_RATE)
         hop = round(inference.step * SAMPLE_RATE)
-        batch = inference.batch_size if inference.device.type == "cuda" else CPU_BATCH_SIZE
         exact = np.uint8 if inference.model.specifications.powerset else np.float32
         total = 1 + max(0, math.ceil((len(samples) - window) / hop))
-        computed: list[np.ndarray] = []
-        with half_precision_on_gpu(inference.device):
-            for first in range(0, total, batch):
-                last = min(first + batch, total)
+        if inference.device.type == "cuda":
+            edges = [*range(0, total, inference.batch_size), total]
+        else:
+            edges = _equal_parts(total)
+
+        def batches() -> "Iterator[torch.Tensor]":
+            import torch
+
+            for first, last in pairwise(edges):
                 part = samples[first * hop : (last - 1) * hop + window]
                 missing = (last - 1 - first) * hop + window - len(part)
                 part = np.pad(part, (0, missing))  # silence after the end
-                chunks = torch.from_numpy(part).unfold(0, window, hop)[:, None]
-                computed.append(inference.infer(chunks).astype(exact))
-                progress(last / total)
+                yield torch.from_numpy(part).unfold(0, window, hop)[:, None]
+
+        def infer(chunks: "torch.Tensor") -> np.ndarray:
+            with half_precision_on_gpu(inference.device):
+                found: np.ndarray = inference.infer(chunks)
+            return found.astype(exact)
+
+        computed: list[np.ndarray] = []
+        done = 0
+        with one_core_each(inference.device) as apply:
+            for active in apply(infer, batches()):
+                computed.append(active)
+                done += len(active)
+                progress(done / total)
         return np.concatenate(computed)
+
+
+def _equal_parts(total: int) -> list[int]:
+    """The edges of batches of windows that take equally long, of an even number of them, so that
+    two cores are done with half a minute of sound at the same time. How many cores there are makes
+    no difference: it would make one to the last digits of the results.
+
+    >>> _equal_parts(11)
+    [0, 3, 6, 8, 11]
+    >>> _equal_parts(1)
+    [0, 1]
+    """
+    number = min(total, 2 * math.ceil(total / (2 * CPU_BATCH_SIZE)))
+    return [int(edge) for edge in np.linspace(0, total, number + 1).round()]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scribe_assets.speech.compute import unshared_operators
 from scribe_assets.speech.diarization.diarizer import Diarizer
 from scribe_assets.speech.engine.devices import free, free_cached_memory, resolve_device
 from scribe_assets.speech.engine.loading import (
@@ -112,17 +113,13 @@ class ModelRegistry:
         import torch
 
         os.environ.update(HF_HUB_DISABLE_TELEMETRY="1")
-        model = self._find_embedder().load("cpu")
-        self.loads["embedding"] += 1
-        # On one core: where the device is the CPU, two processes with all threads each slow the
-        # other down many times over.
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield model
-        finally:
-            torch.set_num_threads(threads)
-            free(model)
+        with unshared_operators(torch.device("cpu")):
+            model = self._find_embedder().load("cpu")
+            self.loads["embedding"] += 1
+            try:
+                yield model
+            finally:
+                free(model)
 
     @contextmanager
     def transcriber(self) -> Iterator["WhisperModel"]:
@@ -132,12 +129,14 @@ class ModelRegistry:
 
     @contextmanager
     def _use(self, stage: str, find: Callable[[], Loadable]) -> Iterator[Any]:
+        import torch
+
         if self._in_use:
             raise RuntimeError(f"{stage} is asked for while {self._in_use} is still in use")
         # Scribe reports to nobody; these two would.
         os.environ.update(PYANNOTE_METRICS_ENABLED="0", HF_HUB_DISABLE_TELEMETRY="1")
         device = resolve_device(self.device)
-        with self.lease(device):
+        with self.lease(device), unshared_operators(torch.device(device)):
             if loaded := self._loaded.pop(stage, None):
                 self._make_room(stage, loaded.size)
             else:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scribe_assets.errors import PermanentError
+from scribe_assets.speech.compute import cores
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -35,17 +36,18 @@ def find_whisper(name: str, hf_token: str | None) -> Path:
     return folder
 
 
-def load_whisper(folder: Path, device: str) -> "WhisperModel":
+def load_whisper(folder: Path, device: str, workers: int | None = None) -> "WhisperModel":
     """Load a Whisper model in CTranslate2 form.
 
     Args:
         folder: see `find_whisper`.
         device: `cpu`, `cuda` or `cuda:N`.
+        workers: how many blocks it decodes at a time; None: one on each core of a CPU, a GPU
+            `GPU_WORKERS`.
 
     Raises:
         PermanentError: it cannot be loaded.
     """
-    import torch
     from faster_whisper import WhisperModel
 
     kind, _, index = device.partition(":")
@@ -59,7 +61,7 @@ def load_whisper(folder: Path, device: str) -> "WhisperModel":
             compute_type="int8" if kind == "cpu" else "int8_float16",
             # A core decodes a block of its own: its steps are too small to be shared.
             cpu_threads=1 if kind == "cpu" else 0,
-            num_workers=torch.get_num_threads() if kind == "cpu" else GPU_WORKERS,
+            num_workers=workers or (cores() if kind == "cpu" else GPU_WORKERS),
         )
     except (OSError, RuntimeError, ValueError) as error:
         raise _cannot_be_loaded(str(folder), error) from error

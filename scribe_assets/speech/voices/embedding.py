@@ -1,12 +1,14 @@
 """Speaker embeddings: a voice as a point, by WeSpeaker's networks
 (https://github.com/wenet-e2e/wespeaker)."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scribe_assets.errors import PermanentError
+from scribe_assets.speech.compute import one_core_each
 from scribe_assets.speech.media import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -63,32 +65,47 @@ def load_wespeaker(folder: Path) -> "WeSpeakerEmbedding":
 
 
 def embed(model: "Model", speech: list[np.ndarray]) -> np.ndarray | None:
-    """Embed the speech of one voice.
+    """Embed the speech of one voice; see `embed_voices`."""
+    return embed_voices(model, [speech])[0]
+
+
+def embed_voices(model: "Model", voices: Sequence[list[np.ndarray]]) -> list[np.ndarray | None]:
+    """Embed the speech of several voices, on a CPU several windows at a time.
 
     Args:
         model: a pyannote.audio speaker embedding model, such as those loaded here.
-        speech: parts of (num_samples,) float32 at 16 kHz, all of the same voice.
+        voices: of each, parts of (num_samples,) float32 at 16 kHz.
 
     Returns:
-        (dimension,) float64 of length 1, the mean of the windows' embeddings weighted by their
-        length; None where there is too little speech (less than 0.25 s).
+        Of each, (dimension,) float64 of length 1, the mean of the windows' embeddings weighted by
+        their length; None where there is too little speech (less than 0.25 s).
     """
     import torch
 
-    pieces = [piece for piece in speech if len(piece)]
-    if sum(map(len, pieces)) < MIN_SAMPLES:
-        return None
-    voice = np.concatenate(pieces)
-    count = max(1, round(len(voice) / WINDOW))
-    total: np.ndarray | None = None
-    for window in np.array_split(voice, count):
+    def embedded(item: tuple[int, np.ndarray]) -> tuple[int, np.ndarray]:
+        number, window = item
         with torch.inference_mode():
             output = model(torch.from_numpy(window)[None, None].to(model.device))[0]
         embedding = output.cpu().numpy().astype(np.float64)
         norm = np.linalg.norm(embedding)
-        if np.isfinite(norm) and norm > 0:
-            part = embedding / norm * len(window)
-            total = part if total is None else total + part
-    if total is None:
-        return None
-    return total / np.linalg.norm(total)
+        known = np.isfinite(norm) and norm > 0
+        return number, embedding / norm * len(window) if known else np.zeros_like(embedding)
+
+    totals: list[np.ndarray | None] = [None] * len(voices)
+    with one_core_each(model.device) as apply:
+        for number, part in apply(embedded, _windows(voices)):
+            total = totals[number]
+            totals[number] = part if total is None else total + part
+    return [
+        total / np.linalg.norm(total) if total is not None and total.any() else None
+        for total in totals
+    ]
+
+
+def _windows(voices: Sequence[list[np.ndarray]]) -> Iterator[tuple[int, np.ndarray]]:
+    """The number of each voice with each of its windows; none of too little speech."""
+    for number, speech in enumerate(voices):
+        if sum(map(len, speech)) >= MIN_SAMPLES:
+            voice = np.concatenate(speech)
+            count = max(1, round(len(voice) / WINDOW))
+            yield from ((number, window) for window in np.array_split(voice, count))

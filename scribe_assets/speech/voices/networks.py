@@ -87,17 +87,22 @@ class WeSpeakerEmbedding(Model):
         return self._dimension
 
     def fbank(self, waveform: torch.Tensor) -> torch.Tensor:
-        """(1, num_samples) in [-1, 1] -> (num_frames, 80), not centred."""
-        return kaldi.fbank(
-            waveform * (1 << 15),
-            num_mel_bins=80,
-            frame_length=25.0,
-            frame_shift=10.0,
-            dither=0.0,
-            sample_frequency=16_000,
-            window_type="hamming",
-            use_energy=False,
-        )
+        """(1, num_samples) in [-1, 1] -> (num_frames, 80), not centred.
+
+        In full precision, whatever the network computes with: the power of a sound does not fit
+        into 16 bit floats.
+        """
+        with torch.autocast(waveform.device.type, enabled=False):
+            return kaldi.fbank(
+                waveform.float() * (1 << 15),
+                num_mel_bins=80,
+                frame_length=25.0,
+                frame_shift=10.0,
+                dither=0.0,
+                sample_frequency=16_000,
+                window_type="hamming",
+                use_energy=False,
+            )
 
     def forward(  # type: ignore[override]
         self, waveforms: torch.Tensor, weights: torch.Tensor | None = None

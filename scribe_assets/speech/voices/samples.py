@@ -1,5 +1,6 @@
 """Embeddings of people's voice samples, and of the speakers of recordings."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from scribe_assets.speech.activity import speech_regions
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform, cut
 from scribe_assets.speech.timeline import Timeline, clean_spans, longest
-from scribe_assets.speech.voices.embedding import embed
+from scribe_assets.speech.voices.embedding import embed_voices
 from scribe_assets.speech.voices.voice import Voice, VoiceSample
 
 if TYPE_CHECKING:
@@ -74,8 +75,7 @@ def voice_sample(model: "Model", waveform: np.ndarray) -> VoiceSample:
     similarity = consistency(model, np.concatenate(regions))
     if similarity is not None and similarity < SEVERAL_VOICES:
         return VoiceSample(None, seconds, similarity, f"several voices ({similarity:.2f} alike)")
-    wide = embed(model, regions)
-    narrow = embed(model, [telephone_band(region) for region in regions])
+    wide, narrow = embed_voices(model, [regions, [telephone_band(region) for region in regions]])
     if wide is None or narrow is None:
         return VoiceSample(None, seconds, similarity, "it has no voice that could be embedded")
     total = wide + TELEPHONE_WEIGHT * narrow
@@ -100,11 +100,10 @@ def consistency(model: "Model", speech: np.ndarray) -> float | None:
 
     length = int(PIECE_SECONDS * SAMPLE_RATE)
     limited = speech[: int(MAX_SPEECH_SECONDS * SAMPLE_RATE)]
-    embedded = [
-        embed(model, [limited[start : start + length]])
-        for start in range(0, len(limited) - length + 1, length)
+    cut_up = [
+        [limited[start : start + length]] for start in range(0, len(limited) - length + 1, length)
     ]
-    pieces = [piece for piece in embedded if piece is not None]
+    pieces = [piece for piece in embed_voices(model, cut_up) if piece is not None]
     if len(pieces) < 2:
         return None
     merges = linkage(pdist(np.stack(pieces), "cosine"), "average")
@@ -119,12 +118,13 @@ def embed_speakers(model: "Model", waveform: Waveform, timeline: Timeline) -> li
         waveform: (num_samples,) float32 at 16 kHz, in memory or in a file.
         timeline: of the same recording.
     """
-    voices = []
+    voices, speech = [], []
     for label in timeline.speakers:
         spans = clean_spans(timeline, label)
-        speech = cut(waveform, longest(spans, MAX_SPEECH_SECONDS))
         alone = sum(span.duration for span in spans)
         spoken = sum(turn.duration for turn in timeline.turns if turn.speaker == label)
+        voices.append(Voice(label, None, spoken, alone))
         enough = alone >= MIN_SPEECH_SECONDS
-        voices.append(Voice(label, embed(model, speech) if enough else None, spoken, alone))
-    return voices
+        speech.append(cut(waveform, longest(spans, MAX_SPEECH_SECONDS)) if enough else [])
+    embedded = embed_voices(model, speech)
+    return [replace(voice, embedding=own) for voice, own in zip(voices, embedded, strict=True)]
