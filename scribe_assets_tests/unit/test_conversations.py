@@ -51,7 +51,7 @@ def test_a_room_falls_silent_as_it_should(echo: float) -> None:
     random = np.random.default_rng(0)
     size = np.array([6.0, 5.0, 3.0])
     places = np.array([[2.0, 1.5, 1.5], [4.0, 3.5, 0.8]])
-    response = room_response(size, echo, *places, random)
+    response = room_response(size, echo, places[0], places[1], random)
     assert np.linalg.norm(response) == pytest.approx(1)
     assert np.abs(response).argmax() == 0
     # Schroeder's integral: the energy that is still to come. Between plane walls it lasts longer
