@@ -193,10 +193,12 @@ def scored(spoken: Spoken, heard: str, kind: str | None = None) -> list[Scored]:
 
 def _without_announcement(reference: list[str], words: list[str]) -> list[str]:
     """What is left when the words at the beginning and at the end are cut that fit least."""
-    from rapidfuzz.distance import Levenshtein
+
+    def errors(left: list[str]) -> int:
+        return sum(edit.words for edit in edits(reference, left))
 
     def best(choices: Iterable[list[str]]) -> list[str]:
-        return min(choices, key=lambda left: Levenshtein.distance(reference, left), default=[])
+        return min(choices, key=errors, default=[])
 
     cuts = range(min(ANNOUNCEMENT_WORDS, len(words)))
     begun = best(words[number:] for number in cuts)
