@@ -1,7 +1,8 @@
-"""Which language a recording is in, and which of its blocks are in another one."""
+"""Which language a recording is in, and which parts of it are in another one."""
 
+import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -24,11 +25,7 @@ LANGUAGE_BLOCKS = 8
 
 
 SURE_OF_LANGUAGE = 0.9
-"""Probability from which speech counts as in another language than the recording."""
-
-
-WINDOW_SECONDS = 30.0
-"""Whisper hears the language of so much speech at once."""
+"""Probability from which speech counts as in another language than the one that was given."""
 
 
 PAUSE_SECONDS = 0.6
@@ -36,7 +33,17 @@ PAUSE_SECONDS = 0.6
 
 
 PIECE_SECONDS = 4.0
-"""Of speech, from which on the language is told surely enough."""
+"""Of speech, from which on the language is told surely enough. Chosen with the two below on
+recordings in one and in two languages, see decision 0009."""
+
+
+LEAST_LIKELY = 0.005
+"""So likely a language of a piece always is: no piece alone is sure beyond that."""
+
+
+CHANGE_PRICE = 2.0
+"""Natural logarithm of how much likelier the pieces must be in another language, for each change
+into one."""
 
 
 @contextmanager
@@ -115,6 +122,23 @@ def main_language(
     return main, total[main] / some
 
 
+def likely_in_piece(model: "WhisperModel", piece: np.ndarray) -> dict[str, float]:
+    """The probability of each language from some seconds of speech.
+
+    Whisper's encoder is shown no more than the piece, which for 4 s takes a twentieth of the time
+    of the whole window of 30 s, and tells the languages of such pieces as well.
+
+    Args:
+        model: see `load_whisper`.
+        piece: (num_samples,) float32 at 16 kHz; at most 30 s of it are heard.
+    """
+    extract = model.feature_extractor
+    missing = max(0, int(PIECE_SECONDS * SAMPLE_RATE) - len(piece))
+    features = extract(np.pad(piece[: extract.n_samples], (0, missing)), padding=0)
+    found = model.model.detect_language(model.encode(features))[0]
+    return {token.strip("<|>"): probability for token, probability in found}
+
+
 def by_language(
     model: "WhisperModel",
     main: str,
@@ -124,10 +148,9 @@ def by_language(
 ) -> list[tuple[SpeechBlock, str]]:
     """A block, or the parts of it that are in one language each.
 
-    A language is another one than the recording's only where the model is sure, because small
-    models often take an accent or noise for another language. Where it is unsure of a whole block,
-    or hears one language at its beginning and another one at its end, it is asked of pieces of some
-    seconds; those of which it is not sure either belong to the one before.
+    The block is cut at breaths into pieces of some seconds, and theirs is the most likely sequence
+    of languages, in which a change has its price (Viterbi): small models often take an accent or
+    noise for another language.
 
     Args:
         model: see `load_whisper`.
@@ -136,12 +159,6 @@ def by_language(
         samples: (num_samples,) float32 at 16 kHz, of the block.
         speech: the same without the longer pauses.
     """
-    windows = [speech]
-    if len(speech) > WINDOW_SECONDS * SAMPLE_RATE:
-        windows.append(speech[-int(WINDOW_SECONDS * SAMPLE_RATE) :])
-    found = [sure_language(model, window) for window in windows]
-    if None not in found and len({*found}) == 1:
-        return [(block, found[0] or main)]
     if not model.model.is_multilingual:
         return [(block, main)]
     # Who goes on in another language takes a breath, which is no pause between regions of a block.
@@ -149,22 +166,50 @@ def by_language(
         Span(block.start + region.start, block.start + region.end)
         for region in speech_regions(samples)
     )
-    whole, block = block, replace(block, regions=breaths or block.regions)
-    pieces = _pieces(block)
-    languages = [
-        sure_language(model, samples[piece.start - block.start : piece.end - block.start])
+    breathing = replace(block, regions=breaths or block.regions)
+    pieces = _pieces(breathing)
+    likely = [
+        likely_in_piece(model, samples[piece.start - block.start : piece.end - block.start])
         for piece in pieces
     ]
-    if len({language for language in languages if language}) < 2:
-        return [(whole, found[0] or main)]
-    return _runs(block, pieces, languages)
+    seconds = [piece.duration / SAMPLE_RATE for piece in pieces]
+    languages = languages_in_order(likely, seconds, main)
+    if len({*languages}) > 1:
+        return _runs(breathing, pieces, languages)
+    if languages == [main] * len(pieces):
+        return [(block, main)]
+    # All of it in another language than the recording: that, the longest window has to confirm.
+    window = likely_languages(model, speech)
+    return [(block, max(languages[0], main, key=lambda code: window[code]))]
 
 
-def sure_language(model: "WhisperModel", speech: np.ndarray) -> str | None:
-    """The language of speech, up to 30 s of it; None where the model is not sure."""
-    likely = likely_languages(model, speech)
-    own = max(likely, key=lambda code: likely[code])
-    return own if likely[own] >= SURE_OF_LANGUAGE else None
+def languages_in_order(
+    likely: Sequence[Mapping[str, float]], seconds: Sequence[float], main: str
+) -> list[str]:
+    """The most likely sequence of languages.
+
+    Args:
+        likely: probability of each language in each piece of speech, in order of time.
+        seconds: of each piece; shorter ones than `PIECE_SECONDS` weigh less.
+        main: the language before the first piece.
+    """
+    codes = {main}.union(*likely)
+    score = {code: 0.0 if code == main else -CHANGE_PRICE for code in codes}
+    came_from: list[dict[str, str]] = []
+    for own, duration in zip(likely, seconds, strict=True):
+        best = max(score, key=lambda code: score[code])
+        stays = {code: score[code] >= score[best] - CHANGE_PRICE for code in codes}
+        weight = min(1.0, duration / PIECE_SECONDS)
+        came_from.append({code: code if stays[code] else best for code in codes})
+        score = {
+            code: (score[code] if stays[code] else score[best] - CHANGE_PRICE)
+            + weight * math.log(max(own.get(code, 0.0), LEAST_LIKELY))
+            for code in codes
+        }
+    path = [max(score, key=lambda code: score[code])]
+    for before in reversed(came_from[1:]):
+        path.append(before[path[-1]])
+    return path[::-1]
 
 
 def _pieces(block: SpeechBlock) -> list[Span[int]]:
@@ -188,19 +233,17 @@ def _pieces(block: SpeechBlock) -> list[Span[int]]:
 
 
 def _runs(
-    block: SpeechBlock, pieces: list[Span[int]], languages: list[str | None]
+    block: SpeechBlock, pieces: list[Span[int]], languages: list[str]
 ) -> list[tuple[SpeechBlock, str]]:
-    """Parts of a block by the languages of its pieces, of which at least one is known."""
-    first = next(language for language in languages if language)
-    runs: list[tuple[int, str]] = [(block.start, languages[0] or first)]
+    """Parts of a block by the languages of its pieces."""
+    starts, own = [block.start], [languages[0]]
     for (last, piece), language in zip(pairwise(pieces), languages[1:], strict=True):
-        before = runs[-1][1]
-        if (language or before) != before:  # cut in the middle of the breath
-            runs.append(((last.end + piece.start) // 2, language or before))
-    starts = [start for start, _ in runs]
+        if language != own[-1]:  # cut in the middle of the breath
+            starts.append((last.end + piece.start) // 2)
+            own.append(language)
     ends = [*starts[1:], block.end]
     parts = []
-    for start, end, (_, language) in zip(starts, ends, runs, strict=True):
+    for start, end, language in zip(starts, ends, own, strict=True):
         inside = tuple(region for region in block.regions if start <= region.start < end)
         parts.append((SpeechBlock(start, end, inside or (Span(start, end),)), language))
     return parts
