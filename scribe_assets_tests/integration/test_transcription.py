@@ -97,6 +97,19 @@ def test_a_language_may_change_inside_of_a_block(whisper: "WhisperModel") -> Non
         assert said.segments[-1].end > 20
 
 
+def test_a_sentence_is_not_drowned_by_a_longer_one_in_another_language(
+    whisper: "WhisperModel",
+) -> None:
+    """Together they fill no more than one of Whisper's windows."""
+    data = shared_data()
+    spanish = min((decode(file) for file in data.rglob("fleurs-es-*.ogg")), key=len)
+    french = decode(max(data.rglob("fleurs-fr-*.ogg"), key=lambda file: file.stat().st_size))
+    said = transcribe(whisper, np.concatenate([spanish, french[: 20 * SAMPLE_RATE]]))
+    border = len(spanish) / SAMPLE_RATE
+    assert {segment.language for segment in said.segments if segment.end <= border} == {"es"}
+    assert {segment.language for segment in said.segments if segment.start >= border} == {"fr"}
+
+
 def spoken(said: Transcription) -> int:
     return sum(len(segment.words) for segment in said.segments)
 
