@@ -15,10 +15,13 @@ import numpy as np
 from scribe_assets.speech.activity import SpeechBlock, speech_regions
 from scribe_assets.speech.compute import in_parallel
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform
-from scribe_assets.speech.timeline import LIKELY_LANGUAGE, Span, Word
+from scribe_assets.speech.timeline import Span, Word
 from scribe_assets.speech.transcription.decoding import BEAM_SIZE
 from scribe_assets.speech.transcription.inventions import LOOPING, without_inventions
-from scribe_assets.speech.transcription.languages import likely_languages
+from scribe_assets.speech.transcription.languages import (
+    languages_in_order,
+    likely_in_piece,
+)
 
 if TYPE_CHECKING:
     import faster_whisper.transcribe
@@ -117,8 +120,5 @@ def heard_again(
 
 
 def _own_language(model: "WhisperModel", samples: np.ndarray, main: str) -> str:
-    """For a stretch it is enough that another language than the recording's is likely: that one has
-    been tried there, and gave no word."""
-    likely = likely_languages(model, samples)
-    own = max(likely, key=lambda code: likely[code])
-    return own if likely[own] >= LIKELY_LANGUAGE else main
+    likely = likely_in_piece(model, samples)
+    return languages_in_order([likely], [len(samples) / SAMPLE_RATE], main)[0]
