@@ -55,3 +55,15 @@ def language_code(written: str) -> str | None:
             "nearest one"
         )
     return code
+
+
+def language_codes(text: str) -> tuple[str, ...]:
+    """The ISO 639-1 codes of languages with commas between them, each of them once.
+
+    Raises:
+        ValueError: one is not known, or `auto`.
+    """
+    codes = [language_code(part) for part in text.split(",") if part.strip()]
+    if None in codes:
+        raise ValueError("must name languages, such as fr,en")
+    return tuple(dict.fromkeys(code for code in codes if code))

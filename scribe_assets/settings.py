@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from scribe_assets.errors import SettingsError
-from scribe_assets.languages import language_code
+from scribe_assets.languages import language_codes
 
 AWS = "aws"
 """Value of MINIO_ENDPOINT that stands for Amazon's own S3."""
@@ -86,10 +86,7 @@ class Settings(BaseSettings):
     def _languages_are_known(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        codes = [language_code(part) for part in value.split(",") if part.strip()]
-        if None in codes:
-            raise ValueError("must name languages, such as fr,en")
-        return tuple(dict.fromkeys(codes))
+        return language_codes(value)
 
     @field_validator("home")
     @classmethod

@@ -37,6 +37,7 @@ def upload(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True)],
     user: User = DEFAULT_USER,
     language: Annotated[str | None, typer.Option(help="Code such as fr; else detected.")] = None,
+    languages: Annotated[str | None, typer.Option(help="Those expected, such as fr,en.")] = None,
     speakers: Annotated[int | None, typer.Option(min=1, help="How many, if known.")] = None,
     hotwords: Annotated[str | None, typer.Option(help="Words to expect, such as names.")] = None,
     job_id: Annotated[str | None, typer.Option(help="Your own word for the job.")] = None,
@@ -52,6 +53,7 @@ def upload(
     options = _options(
         job_id=job_id,
         language=language,
+        languages=languages,
         num_speakers=speakers,
         hotwords=hotwords,
         tracks=tracks,

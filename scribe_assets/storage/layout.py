@@ -63,6 +63,11 @@ def sidecar_key(upload_key: str) -> str:
     return upload_key + SIDECAR_SUFFIX
 
 
+def user_options_key(user_id: str) -> str:
+    """Key of the options of all uploads of a user, in the same bucket."""
+    return f"{user_id}/{SIDECAR_SUFFIX}"
+
+
 def upload_prefix(user_id: str) -> str:
     """Prefix of a user's uploads; those of the default user may also have no folder at all."""
     return "" if user_id == DEFAULT_USER else f"{user_id}/"

@@ -17,7 +17,7 @@ from scribe_assets.artifacts.documents import (
 )
 from scribe_assets.artifacts.formats import forms_of
 from scribe_assets.errors import DocumentError, KeyTooLongError, MissingObjectError
-from scribe_assets.keys import RecordingRef
+from scribe_assets.keys import RecordingRef, user_of
 from scribe_assets.speech import media
 from scribe_assets.storage.layout import (
     AUDIO,
@@ -27,6 +27,7 @@ from scribe_assets.storage.layout import (
     processed_key,
     sidecar_key,
     upload_prefix,
+    user_options_key,
 )
 from scribe_assets.storage.s3 import TIME_TOLERANCE, S3Object, S3Storage
 
@@ -121,15 +122,19 @@ def find_upload(storage: S3Storage, ref: RecordingRef) -> S3Object:
 
 
 def read_options(storage: S3Storage, upload_key: str) -> Options:
-    """The options beside an upload; the default ones where there are none.
+    """The options beside an upload, over those of its user; the default ones where there are none.
 
     There can be none beside an upload whose own key is nearly as long as S3 allows.
 
     Raises:
-        DocumentError: the file is there and is wrong.
+        DocumentError: a file is there and is wrong.
         StorageRefusedError: S3 does not hand it out.
     """
-    key = sidecar_key(upload_key)
+    own = _options_in(storage, sidecar_key(upload_key))
+    return own.over(_options_in(storage, user_options_key(user_of(upload_key))))
+
+
+def _options_in(storage: S3Storage, key: str) -> Options:
     if len(key.encode("utf-8", "surrogatepass")) > MAX_KEY_BYTES:
         return Options()
     try:

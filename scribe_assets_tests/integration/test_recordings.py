@@ -6,7 +6,7 @@ import pytest
 
 from scribe_assets.artifacts.documents import Options, Result
 from scribe_assets.artifacts.formats import FORMATS
-from scribe_assets.errors import StorageRefusedError, UsageError
+from scribe_assets.errors import DocumentError, StorageRefusedError, UsageError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library.recordings import (
     find_recording,
@@ -190,6 +190,32 @@ def test_options_of_an_earlier_upload_are_removed(
     upload_recordings(embedded_storage, files[:1])
     assert read_options(embedded_storage, "default/a.wav") == Options()
     assert read_options(embedded_storage, "default/b.wav") == Options(language="fr")
+
+
+def test_options_of_an_upload_stand_over_those_of_its_user(embedded_storage: S3Storage) -> None:
+    def write(key: str, options: str) -> None:
+        bucket = embedded_storage.uploads_bucket
+        embedded_storage.write(bucket, key, options.encode(), "application/json")
+
+    write(
+        "anne/.scribe.json", '{"languages": "français, en", "max_speakers": 3, "hotwords": "Lyon"}'
+    )
+    write("anne/many.wav.scribe.json", '{"num_speakers": 5, "hotwords": null}')
+    of_anne = Options(languages=("fr", "en"), max_speakers=3, hotwords="Lyon")
+    assert read_options(embedded_storage, "anne/alone.wav") == of_anne
+    assert read_options(embedded_storage, "anne/folder/alone.wav") == of_anne
+    many = Options(languages=("fr", "en"), num_speakers=5, hotwords="Lyon")
+    assert read_options(embedded_storage, "anne/many.wav") == many
+    assert read_options(embedded_storage, "bert/alone.wav") == Options()
+    write("anne/.scribe.json", '{"languages": "français, klingon"}')
+    with pytest.raises(DocumentError, match=r"anne/\.scribe\.json.*klingon"):
+        read_options(embedded_storage, "anne/alone.wav")
+
+
+def test_options_of_all_uploads_without_a_folder(embedded_storage: S3Storage) -> None:
+    bucket, options = embedded_storage.uploads_bucket, b'{"language": "fr"}'
+    embedded_storage.write(bucket, "default/.scribe.json", options, "application/json")
+    assert read_options(embedded_storage, "alone.wav") == Options(language="fr")
 
 
 def test_the_bytes_of_each_file_are_told(embedded_storage: S3Storage, files: list[Path]) -> None:

@@ -6,13 +6,20 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from scribe_assets.artifacts.documents.base import Document
-from scribe_assets.languages import language_code
+from scribe_assets.languages import language_code, language_codes
 from scribe_assets.speech.media_info import FileTimeline, MediaInfo
 from scribe_assets.speech.tracks.channels import Wish
 
 
 def _language(value: Any) -> Any:
     return language_code(value) if isinstance(value, str) else value
+
+
+def _languages(value: Any) -> Any:
+    """`"fr,en"` as well as a list."""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        value = ",".join(value)
+    return language_codes(value) if isinstance(value, str) else value
 
 
 def _number(value: Any) -> Any:
@@ -48,12 +55,17 @@ TracksOption = Annotated[Wish | None, BeforeValidator(_tracks)]
 
 NumSpeakers = Annotated[int, Field(ge=1), BeforeValidator(_number)]
 
+COUNTS = ("num_speakers", "min_speakers", "max_speakers")
+
 
 class Options(Document):
-    """What a client may say of an upload, in `KEY.scribe.json` beside it."""
+    """What a client may say of an upload, in `KEY.scribe.json` beside it, and of all uploads of a
+    user, in `USER/.scribe.json`."""
 
     job_id: str | None = Field(None, coerce_numbers_to_str=True)
     language: Annotated[str | None, BeforeValidator(_language)] = None
+    languages: Annotated[tuple[str, ...] | None, BeforeValidator(_languages)] = None
+    """Those that are expected; None: as the installation is set."""
     num_speakers: NumSpeakers | None = None
     min_speakers: NumSpeakers | None = None
     max_speakers: NumSpeakers | None = None
@@ -78,6 +90,14 @@ class Options(Document):
         if exact is not None and high is not None and exact > high:
             raise ValueError(f"num_speakers {exact} is more than max_speakers {high}")
         return self
+
+    def over(self, defaults: "Options") -> "Options":
+        """These, and where they say nothing, the defaults. What they say of the number of speakers
+        stands for all that the defaults say of it."""
+        said = self.model_dump(exclude_none=True)
+        if not said.keys().isdisjoint(COUNTS):
+            said = dict.fromkeys(COUNTS) | said
+        return defaults.model_copy(update=said)
 
 
 class Source(Document):

@@ -36,6 +36,8 @@ def transcript(
 ) -> Output[Transcript]:
     """Language, segments, and words with times and probabilities."""
     recording = converted_audio.recording
+    languages = recording.options.languages
+    expected = expected_languages if languages is None else ExpectedLanguages(languages)
     with stage(context, storage, recording.source, recording.options.job_id) as running:
         with converted_audio.open_tracks() as tracks, models.transcriber() as model:
             said = merge_transcriptions(
@@ -46,7 +48,7 @@ def transcript(
                         language=recording.options.language,
                         hotwords=recording.options.hotwords,
                         progress=progress,
-                        expected=expected_languages,
+                        expected=expected,
                     )
                     for track, progress in zip(tracks, running.parts(len(tracks)), strict=True)
                 ]
