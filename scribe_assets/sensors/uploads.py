@@ -51,7 +51,7 @@ from scribe_assets.sensors.upload_changes import (
 from scribe_assets.sensors.uploads_cursor import MAX_REQUESTS, Cursor, all_pending, content
 from scribe_assets.storage.layout import is_sidecar, is_upload
 from scribe_assets.storage.recordings import (
-    read_options,
+    options_beside,
     read_status,
     to_source,
     write_status,
@@ -83,7 +83,7 @@ def run_request(storage: S3Storage, upload: S3Object, again: str = "") -> RunReq
     """
     ref = RecordingRef.from_upload_key(upload.key)
     try:
-        job_id = read_options(storage, upload.key).job_id
+        job_id = options_beside(storage, upload.key).job_id
     except (DocumentError, StorageRefusedError):
         job_id = None
     try:

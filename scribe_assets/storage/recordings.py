@@ -124,14 +124,24 @@ def find_upload(storage: S3Storage, ref: RecordingRef) -> S3Object:
 def read_options(storage: S3Storage, upload_key: str) -> Options:
     """The options beside an upload, over those of its user; the default ones where there are none.
 
-    There can be none beside an upload whose own key is nearly as long as S3 allows.
-
     Raises:
         DocumentError: a file is there and is wrong.
         StorageRefusedError: S3 does not hand it out.
     """
-    own = _options_in(storage, sidecar_key(upload_key))
+    own = options_beside(storage, upload_key)
     return own.over(_options_in(storage, user_options_key(user_of(upload_key))))
+
+
+def options_beside(storage: S3Storage, upload_key: str) -> Options:
+    """The options of an upload alone, without those of its user.
+
+    There can be none beside an upload whose own key is nearly as long as S3 allows.
+
+    Raises:
+        DocumentError: the file is there and is wrong.
+        StorageRefusedError: S3 does not hand it out.
+    """
+    return _options_in(storage, sidecar_key(upload_key))
 
 
 def _options_in(storage: S3Storage, key: str) -> Options:

@@ -198,7 +198,8 @@ def test_options_of_an_upload_stand_over_those_of_its_user(embedded_storage: S3S
         embedded_storage.write(bucket, key, options.encode(), "application/json")
 
     write(
-        "anne/.scribe.json", '{"languages": "français, en", "max_speakers": 3, "hotwords": "Lyon"}'
+        "anne/.scribe.json",
+        '{"languages": "français, en", "max_speakers": 3, "job_id": "1", "hotwords": "Lyon"}',
     )
     write("anne/many.wav.scribe.json", '{"num_speakers": 5, "hotwords": null}')
     of_anne = Options(languages=("fr", "en"), max_speakers=3, hotwords="Lyon")

@@ -56,7 +56,7 @@ def test_a_segment_has_a_language_where_it_is_not_the_recordings() -> None:
         ('{"num_speakers": true}', "num_speakers: true is not a number of speakers"),
         ('{"speaker_count": 2}', "speaker_count: there is no such field; did you mean"),
         ('{"speakers": 2}', "did you mean num_speakers?"),
-        ('{"zzz": 2}', "there are job_id, language, num_speakers"),
+        ('{"zzz": 2}', "there are job_id, language, languages, num_speakers"),
         ('{"language": "klingon"}', "'klingon' is a language that Whisper does not know"),
         ('{"language": "gibberish"}', "'gibberish' is no language; give a code such as fr"),
     ],

@@ -93,11 +93,11 @@ class Options(Document):
 
     def over(self, defaults: "Options") -> "Options":
         """These, and where they say nothing, the defaults. What they say of the number of speakers
-        stands for all that the defaults say of it."""
+        stands for all that the defaults say of it, and a job is that of one upload."""
         said = self.model_dump(exclude_none=True)
         if not said.keys().isdisjoint(COUNTS):
             said = dict.fromkeys(COUNTS) | said
-        return defaults.model_copy(update=said)
+        return defaults.model_copy(update={"job_id": None} | said)
 
 
 class Source(Document):
