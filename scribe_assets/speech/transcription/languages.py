@@ -50,7 +50,8 @@ into one."""
 def windows_encoded_once(model: "WhisperModel") -> Iterator[None]:
     """Let the encoder remember the windows that it has just seen.
 
-    The first window of each block is encoded twice otherwise: for its language, and for its text.
+    The first window of a block that is asked for the recording's language is encoded twice
+    otherwise: for that, and for its text.
     """
     encode = model.encode
 
@@ -132,10 +133,13 @@ def likely_in_piece(model: "WhisperModel", piece: np.ndarray) -> dict[str, float
         model: see `load_whisper`.
         piece: (num_samples,) float32 at 16 kHz; at most 30 s of it are heard.
     """
+    if not model.model.is_multilingual:
+        return {"en": 1.0}
     extract = model.feature_extractor
     missing = max(0, int(PIECE_SECONDS * SAMPLE_RATE) - len(piece))
     features = extract(np.pad(piece[: extract.n_samples], (0, missing)), padding=0)
-    found = model.model.detect_language(model.encode(features))[0]
+    # Past `windows_encoded_once`: a piece is not seen again, and would push out a window that is.
+    found = model.model.detect_language(type(model).encode(model, features))[0]
     return {token.strip("<|>"): probability for token, probability in found}
 
 
@@ -159,8 +163,6 @@ def by_language(
         samples: (num_samples,) float32 at 16 kHz, of the block.
         speech: the same without the longer pauses.
     """
-    if not model.model.is_multilingual:
-        return [(block, main)]
     # Who goes on in another language takes a breath, which is no pause between regions of a block.
     breaths = tuple(
         Span(block.start + region.start, block.start + region.end)
