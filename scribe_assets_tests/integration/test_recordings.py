@@ -207,6 +207,9 @@ def test_options_of_an_upload_stand_over_those_of_its_user(embedded_storage: S3S
     assert read_options(embedded_storage, "anne/folder/alone.wav") == of_anne
     many = Options(languages=("fr", "en"), num_speakers=5, hotwords="Lyon")
     assert read_options(embedded_storage, "anne/many.wav") == many
+    write("anne/german.wav.scribe.json", '{"language": "de"}')
+    german = Options(language="de", max_speakers=3, hotwords="Lyon")
+    assert read_options(embedded_storage, "anne/german.wav") == german
     assert read_options(embedded_storage, "bert/alone.wav") == Options()
     write("anne/.scribe.json", '{"languages": "français, klingon"}')
     with pytest.raises(DocumentError, match=r"anne/\.scribe\.json.*klingon"):

@@ -11,6 +11,7 @@ from scribe_assets.speech.transcription.languages import (
     CHANGE_PRICE,
     LEAST_LIKELY,
     PIECE_SECONDS,
+    ExpectedLanguages,
     languages_in_order,
 )
 
@@ -61,3 +62,20 @@ def test_a_word_that_sounds_foreign_changes_nothing() -> None:
     french, foreign = {"fr": 0.9, "en": 0.05}, {"nl": 0.6, "fr": 0.1}
     assert languages_in_order([french, foreign, french], [5.0, 0.8, 5.0], "fr") == ["fr"] * 3
     assert languages_in_order([foreign], [5.0], "fr") == ["fr"]
+
+
+def test_another_language_than_the_expected_ones_must_be_sure() -> None:
+    expected = ExpectedLanguages(("fr", "en"))
+    doubtful, sure = {"nl": 0.45, "de": 0.3, "fr": 0.03, "en": 0.02}, {"nl": 0.95, "fr": 0.01}
+    assert languages_in_order([doubtful], [5.0], "fr") == ["nl"]
+    assert languages_in_order([doubtful], [5.0], "fr", expected) == ["fr"]
+    assert languages_in_order([sure], [5.0], "fr", expected) == ["nl"]
+    assert languages_in_order([{"en": 0.6, "nl": 0.3}], [5.0], "fr", expected) == ["en"]
+
+
+def test_the_language_of_a_recording_stays_though_another_one_is_expected() -> None:
+    german = {"de": 0.8, "fr": 0.1, "en": 0.05}
+    assert (
+        languages_in_order([german] * 9, [5.0] * 9, "de", ExpectedLanguages(("fr", "en")))
+        == ["de"] * 9
+    )

@@ -92,11 +92,13 @@ class Options(Document):
         return self
 
     def over(self, defaults: "Options") -> "Options":
-        """These, and where they say nothing, the defaults. What they say of the number of speakers
-        stands for all that the defaults say of it, and a job is that of one upload."""
+        """These, and where they say nothing, the defaults. What they say of the language stands for
+        all that the defaults say of it, so with the number of speakers; a job is that of one
+        upload."""
         said = self.model_dump(exclude_none=True)
-        if not said.keys().isdisjoint(COUNTS):
-            said = dict.fromkeys(COUNTS) | said
+        for group in (COUNTS, ("language", "languages")):
+            if not said.keys().isdisjoint(group):
+                said = dict.fromkeys(group) | said
         return defaults.model_copy(update={"job_id": None} | said)
 
 

@@ -40,5 +40,5 @@ class Transcript(Document):
             return ["there is too little speech to tell its language; give it in the options"]
         return [
             f"the language, {self.language}, is not sure (probability {sure:.2f}); give it in the "
-            "options, or the expected ones in SCRIBE_LANGUAGES"
+            "options, or the expected ones there or in SCRIBE_LANGUAGES"
         ]

@@ -19,6 +19,8 @@ from scribe_assets.speech.timeline import Span, Word
 from scribe_assets.speech.transcription.decoding import BEAM_SIZE
 from scribe_assets.speech.transcription.inventions import LOOPING, without_inventions
 from scribe_assets.speech.transcription.languages import (
+    PIECE_SECONDS,
+    ExpectedLanguages,
     languages_in_order,
     likely_in_piece,
 )
@@ -80,6 +82,7 @@ def heard_again(
     stretches: Sequence[SpeechBlock],
     main: str,
     language: str | None,
+    expected: ExpectedLanguages,
 ) -> tuple[list[Again], list[SpeechBlock]]:
     """Decode stretches of speech alone.
 
@@ -89,6 +92,7 @@ def heard_again(
         stretches: see `wordless_speech`.
         main: the language of the recording.
         language: the one that a person gave, or None.
+        expected: see `languages_in_order`.
 
     Returns:
         What was heard, and the stretches in which still nothing was.
@@ -96,7 +100,7 @@ def heard_again(
 
     def decode(stretch: SpeechBlock, samples: np.ndarray) -> Again:
         samples = samples / max(float(np.abs(samples).max()), 1e-4)
-        own = language or _own_language(model, samples, main)
+        own = language or _own_language(model, samples, main, expected)
         segments, _ = model.transcribe(
             samples,
             language=own,
@@ -119,6 +123,10 @@ def heard_again(
     return heard, unheard
 
 
-def _own_language(model: "WhisperModel", samples: np.ndarray, main: str) -> str:
+def _own_language(
+    model: "WhisperModel", samples: np.ndarray, main: str, expected: ExpectedLanguages
+) -> str:
+    """Even a short stretch counts as a whole piece: the recording's language has been tried there,
+    and gave no word."""
     likely = likely_in_piece(model, samples)
-    return languages_in_order([likely], [len(samples) / SAMPLE_RATE], main)[0]
+    return languages_in_order([likely], [PIECE_SECONDS], main, expected)[0]

@@ -25,7 +25,8 @@ LANGUAGE_BLOCKS = 8
 
 
 SURE_OF_LANGUAGE = 0.9
-"""Probability from which speech counts as in another language than the one that was given."""
+"""Probability from which speech counts as in another language than the one that was given, or than
+those that are expected."""
 
 
 PAUSE_SECONDS = 0.6
@@ -35,6 +36,10 @@ PAUSE_SECONDS = 0.6
 PIECE_SECONDS = 4.0
 """Of speech, from which on the language is told surely enough. Chosen with the two below on
 recordings in one and in two languages, see decision 0009."""
+
+
+LONGEST_PIECE_SECONDS = 15.0
+"""Of speech without a breath that are asked for one language."""
 
 
 LEAST_LIKELY = 0.005
@@ -118,8 +123,9 @@ def main_language(
     ):
         total.update(likely)
     main, summed = total.most_common(1)[0]
-    if expected.codes and summed / some < LIKELY_LANGUAGE:
-        main = max(expected.codes, key=lambda code: total[code])
+    known = [code for code in expected.codes if code in total]  # a small model lacks Cantonese
+    if known and summed / some < LIKELY_LANGUAGE:
+        main = max(known, key=lambda code: total[code])
     return main, total[main] / some
 
 
@@ -149,6 +155,7 @@ def by_language(
     block: SpeechBlock,
     samples: np.ndarray,
     speech: np.ndarray,
+    expected: ExpectedLanguages = ExpectedLanguages(),
 ) -> list[tuple[SpeechBlock, str]]:
     """A block, or the parts of it that are in one language each.
 
@@ -162,11 +169,13 @@ def by_language(
         block: of the recording.
         samples: (num_samples,) float32 at 16 kHz, of the block.
         speech: the same without the longer pauses.
+        expected: see `languages_in_order`.
     """
     # Who goes on in another language takes a breath, which is no pause between regions of a block.
     breaths = tuple(
-        Span(block.start + region.start, block.start + region.end)
+        Span(block.start + part.start, block.start + part.end)
         for region in speech_regions(samples)
+        for part in _parts(region)
     )
     breathing = replace(block, regions=breaths or block.regions)
     pieces = _pieces(breathing)
@@ -175,10 +184,10 @@ def by_language(
         for piece in pieces
     ]
     seconds = [piece.duration / SAMPLE_RATE for piece in pieces]
-    languages = languages_in_order(likely, seconds, main)
+    languages = languages_in_order(likely, seconds, main, expected)
     if len({*languages}) > 1:
         return _runs(breathing, pieces, languages)
-    if languages == [main] * len(pieces):
+    if languages[0] == main:
         return [(block, main)]
     # All of it in another language than the recording: that, the longest window has to confirm.
     window = likely_languages(model, speech)
@@ -186,7 +195,10 @@ def by_language(
 
 
 def languages_in_order(
-    likely: Sequence[Mapping[str, float]], seconds: Sequence[float], main: str
+    likely: Sequence[Mapping[str, float]],
+    seconds: Sequence[float],
+    main: str,
+    expected: ExpectedLanguages = ExpectedLanguages(),
 ) -> list[str]:
     """The most likely sequence of languages.
 
@@ -194,7 +206,15 @@ def languages_in_order(
         likely: probability of each language in each piece of speech, in order of time.
         seconds: of each piece; shorter ones than `PIECE_SECONDS` weigh less.
         main: the language before the first piece.
+        expected: where there are any, a piece is in another one than these and the main one only
+            with the probability `SURE_OF_LANGUAGE`.
     """
+    if expected.codes:
+        usual = {main, *expected.codes}
+        likely = [
+            {code: p for code, p in own.items() if code in usual or p >= SURE_OF_LANGUAGE}
+            for own in likely
+        ]
     codes = {main}.union(*likely)
     score = {code: 0.0 if code == main else -CHANGE_PRICE for code in codes}
     came_from: list[dict[str, str]] = []
@@ -212,6 +232,13 @@ def languages_in_order(
     for before in reversed(came_from[1:]):
         path.append(before[path[-1]])
     return path[::-1]
+
+
+def _parts(region: Span[int]) -> list[Span[int]]:
+    """A region of speech, or equal parts of it if it is a long one."""
+    number = math.ceil(region.duration / (LONGEST_PIECE_SECONDS * SAMPLE_RATE))
+    edges = np.linspace(region.start, region.end, number + 1).round().astype(int).tolist()
+    return [Span(start, end) for start, end in pairwise(edges)]
 
 
 def _pieces(block: SpeechBlock) -> list[Span[int]]:

@@ -94,7 +94,7 @@ def transcribe(
         ) -> list[tuple[SpeechBlock, str]]:
             if language:
                 return [(block, language)]
-            return by_language(model, main, block, samples, speech)
+            return by_language(model, main, block, samples, speech, expected)
 
         wordless: list[SpeechBlock] = []
         for block, own, heard in decoded(model, waveform, blocks, divide, hotwords):
@@ -106,7 +106,7 @@ def transcribe(
             wordless += missing
             if progress:
                 progress(min(1.0, block.end / len(waveform)))
-        found, unheard = _found_at_last(model, waveform, wordless, main, language)
+        found, unheard = _found_at_last(model, waveform, wordless, main, language, expected)
     segments += found
     segments.sort(key=lambda segment: (segment.start, segment.end))
     return Transcription(
@@ -156,6 +156,7 @@ def _found_at_last(
     wordless: list[SpeechBlock],
     main: str,
     language: str | None,
+    expected: ExpectedLanguages,
 ) -> tuple[list[TranscriptSegment], list[SpeechBlock]]:
     """What is heard in speech without words when it is decoded alone, and where nothing is."""
     segments: list[TranscriptSegment] = []
@@ -163,7 +164,7 @@ def _found_at_last(
     for _ in range(MAX_TRIES):
         if not wordless:
             break
-        again, silent = heard_again(model, waveform, wordless, main, language)
+        again, silent = heard_again(model, waveform, wordless, main, language, expected)
         unheard += silent
         wordless = []
         for stretch, own, heard in again:
