@@ -9,6 +9,7 @@ This module imports nothing of the project, so that everybody can import it.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 Unit = TypeVar("Unit", int, float)
@@ -86,6 +87,17 @@ def subtract(spans: Iterable[Span[Unit]], others: Iterable[Span[Unit]]) -> list[
         if start < span.end:
             free.append(Span(start, span.end))
     return free
+
+
+def equal_parts(span: Span[int], number: int) -> list[Span[int]]:
+    """A span in so many parts, as equal as whole numbers allow; none of a span without duration.
+
+    >>> equal_parts(Span(10, 20), 3)
+    [Span(start=10, end=13), Span(start=13, end=17), Span(start=17, end=20)]
+    """
+    length = span.duration / max(number, 1)
+    edges = [*(round(place * length + span.start) for place in range(number)), span.end]
+    return [Span(start, end) for start, end in pairwise(edges)]
 
 
 def longest(spans: Iterable[Span[Unit]], total: Unit) -> list[Span[Unit]]:

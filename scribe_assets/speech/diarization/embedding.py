@@ -8,7 +8,7 @@ stretch once.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -17,7 +17,7 @@ from scribe_assets.speech.compute import one_core_each
 from scribe_assets.speech.diarization.stretches import Grid
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform
 from scribe_assets.speech.progress import Progress
-from scribe_assets.speech.timeline import Span
+from scribe_assets.speech.timeline import Span, equal_parts
 
 if TYPE_CHECKING:
     import torch
@@ -201,6 +201,4 @@ def _cut(stretches: Sequence[Span[int]], grid: Grid) -> Iterator[Span[int]]:
     """Stretches in equal parts of up to `LONGEST_SECONDS`."""
     for stretch in stretches:
         number = math.ceil(stretch.duration * grid.step / LONGEST_SECONDS)
-        edges = np.linspace(stretch.start, stretch.end, number + 1).round().astype(int).tolist()
-        for start, end in pairwise(edges):
-            yield Span(start, end)
+        yield from equal_parts(stretch, number)

@@ -14,7 +14,7 @@ import numpy as np
 from scribe_assets.speech.activity import SpeechBlock, speech_regions
 from scribe_assets.speech.compute import in_parallel
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform
-from scribe_assets.speech.timeline import LIKELY_LANGUAGE, Span
+from scribe_assets.speech.timeline import LIKELY_LANGUAGE, Span, equal_parts
 from scribe_assets.speech.transcription.decoding import speech_in
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ PAUSE_SECONDS = 0.6
 
 
 PIECE_SECONDS = 4.0
-"""Of speech, from which on the language is told surely enough. Chosen with the two below on
-recordings in one and in two languages, see decision 0009."""
+"""Of speech, from which on the language is told surely enough. Chosen with
+`LEAST_LIKELY` and `CHANGE_PRICE` on recordings in one and in two languages, see decision 0009."""
 
 
 LONGEST_PIECE_SECONDS = 15.0
@@ -155,7 +155,7 @@ def by_language(
     block: SpeechBlock,
     samples: np.ndarray,
     speech: np.ndarray,
-    expected: ExpectedLanguages = ExpectedLanguages(),
+    expected: ExpectedLanguages,
 ) -> list[tuple[SpeechBlock, str]]:
     """A block, or the parts of it that are in one language each.
 
@@ -175,7 +175,9 @@ def by_language(
     breaths = tuple(
         Span(block.start + part.start, block.start + part.end)
         for region in speech_regions(samples)
-        for part in _parts(region)
+        for part in equal_parts(
+            region, math.ceil(region.duration / (LONGEST_PIECE_SECONDS * SAMPLE_RATE))
+        )
     )
     breathing = replace(block, regions=breaths or block.regions)
     pieces = _pieces(breathing)
@@ -232,13 +234,6 @@ def languages_in_order(
     for before in reversed(came_from[1:]):
         path.append(before[path[-1]])
     return path[::-1]
-
-
-def _parts(region: Span[int]) -> list[Span[int]]:
-    """A region of speech, or equal parts of it if it is a long one."""
-    number = math.ceil(region.duration / (LONGEST_PIECE_SECONDS * SAMPLE_RATE))
-    edges = np.linspace(region.start, region.end, number + 1).round().astype(int).tolist()
-    return [Span(start, end) for start, end in pairwise(edges)]
 
 
 def _pieces(block: SpeechBlock) -> list[Span[int]]:
