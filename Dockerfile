@@ -9,6 +9,14 @@
 # Pin it by its digest where images must be reproducible: --build-arg BASE=debian@sha256:…
 ARG BASE=debian:bookworm-slim
 
+# torch is most of what is installed and changes least: in a file of its own it stays in the build's cache.
+FROM ${BASE} AS locks
+WORKDIR /locks
+COPY requirements-runtime.lock ./
+RUN awk '/^[a-z]/ { file = /^(torch|torchaudio|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==/ ? "torch.lock" : "rest.lock" } \
+         { print > file }' requirements-runtime.lock
+
+
 FROM ${BASE} AS build
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # Versions are the release's own: Debian keeps only the newest of each.
@@ -28,15 +36,12 @@ ENV PATH=/opt/uv/bin:$PATH \
 WORKDIR /build
 RUN uv venv --python /usr/bin/python3 "${VIRTUAL_ENV}"
 
-# torch is a layer of its own, since it is most of the image and changes least.
-COPY requirements-runtime.lock ./
-RUN awk '/^[a-z]/ { file = /^(torch|torchaudio|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==/ ? "torch.lock" : "rest.lock" } \
-         { print > file }' requirements-runtime.lock
 # `cuda` is torch from the package index, pinned by hash. `cpu` is the same version from TORCH_INDEX, which keeps no
 # hashes in our lock: it is trusted as it is. TORCH_CPU names other versions, for an index without these.
 ARG TORCH=cuda
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ARG TORCH_CPU=
+COPY --from=locks /locks/torch.lock ./
 RUN --mount=type=cache,target=/root/.cache/uv \
     case "${TORCH}" in \
       cuda) uv pip install --no-deps --require-hashes --requirement torch.lock ;; \
@@ -45,6 +50,7 @@ RUN --mount=type=cache,target=/root/.cache/uv \
            uv pip install --no-deps --default-index "${TORCH_INDEX}" --requirement cpu.txt ;; \
       *) echo "TORCH must be cuda or cpu, not ${TORCH}" >&2; exit 1 ;; \
     esac
+COPY --from=locks /locks/rest.lock ./
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip install --no-deps --require-hashes --requirement rest.lock
 
