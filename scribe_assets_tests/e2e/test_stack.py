@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,18 @@ def start(home: Path) -> tuple[subprocess.Popen[str], dict[str, str]]:
         if word == "ready":
             return process, said
     pytest.fail(f"scribe up ended with {process.wait()} before it was ready")
+
+
+@contextmanager
+def busy_programs(count: int) -> Iterator[None]:
+    """Other programs that never rest."""
+    programs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
 
 
 def family(pid: int) -> list[psutil.Process]:
@@ -289,7 +302,7 @@ def test_the_browser_shows_the_lineage(up: Running, tmp_path: Path) -> None:
 def test_it_leaves_no_process_and_takes_up_a_run_it_left(
     tmp_path: Path, sample_recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C in the middle of a run, then another start."""
+    """Ctrl-C in the middle of a run, then another start, on a machine that is busy by then."""
     home = tmp_path / "home"
     monkeypatch.setenv("SCRIBE_HOME", str(home))
     process, said = start(home)
@@ -303,14 +316,15 @@ def test_it_leaves_no_process_and_takes_up_a_run_it_left(
     assert process.wait(60) == 0
     assert not [child for child in children if child.is_running() and child.status() != "zombie"]
 
-    process, said = start(home)
-    try:
-        again = Running(process, home, said["UI"], storage)
-        assert again.status_when("anne/call.wav", "succeeded").error is None
-        children = family(process.pid)
-    finally:
-        process.kill()  # as hard as can be: nothing may outlive it
-        process.wait()
+    with busy_programs(4):
+        process, said = start(home)
+        try:
+            again = Running(process, home, said["UI"], storage)
+            assert again.status_when("anne/call.wav", "succeeded").error is None
+            children = family(process.pid)
+        finally:
+            process.kill()  # as hard as can be: nothing may outlive it
+            process.wait()
     _, alive = psutil.wait_procs(children, timeout=30)
     assert not alive
 

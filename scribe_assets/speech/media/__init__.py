@@ -12,6 +12,7 @@ audio      converted audio, as everybody reads it
 
 from scribe_assets.speech.media.audio import (
     SAMPLE_RATE,
+    SPEECH_BANDS,
     AudioFile,
     Waveform,
     cut,
@@ -21,6 +22,7 @@ from scribe_assets.speech.media.ffmpeg import ffmpeg_binary
 
 __all__ = [
     "SAMPLE_RATE",
+    "SPEECH_BANDS",
     "AudioFile",
     "Waveform",
     "cut",
