@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 INSTALLED := $(VENV)/.installed
-LOCK := $(UV) pip compile pyproject.toml --extra dev --universal --generate-hashes --no-annotate --no-header --quiet
+LOCK := $(UV) pip compile pyproject.toml --universal --generate-hashes --no-annotate --no-header --quiet
 
 .PHONY: demo up test bench check format lock schemas install clean
 
@@ -22,12 +22,15 @@ bench: $(INSTALLED)  ## Measure: a table, and JSON in benchmarks/results
 	$(BIN)/python -m benchmarks.launcher --recordings 10 --default-recordings 4
 	$(BIN)/python -m benchmarks.identification
 
-check: $(INSTALLED)  ## Formatter, linter, type checker, import rules
+check: $(INSTALLED)  ## Formatter, linters, type checker, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pre-commit validate-config
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/compose-lint check --quiet --no-env --skip-suppressed --fail-on low deploy/compose.yaml
 
 format: $(INSTALLED)  ## Format, and fix what the linter can fix
 	$(BIN)/ruff check --fix .
@@ -37,7 +40,8 @@ schemas: $(INSTALLED)  ## Write the JSON Schemas of all documents
 	$(BIN)/python -m scribe_assets.artifacts.schemas docs/schemas
 
 lock: | $(UV)  ## Resolve the dependencies anew
-	$(LOCK) --upgrade --output-file requirements.lock
+	$(LOCK) --extra dev --upgrade --output-file requirements.lock
+	$(LOCK) --constraint requirements.lock --output-file requirements-runtime.lock
 
 install: $(INSTALLED)
 

@@ -1,6 +1,8 @@
 """Every environment variable, once, validated."""
 
+import os
 import re
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +18,9 @@ AWS = "aws"
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 DEVICE = re.compile(r"auto|(cpu|cuda)(:\d+)?")
 ENDPOINT = re.compile(r"(https?://)?([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:(?P<port>\d{1,5}))?/?")
+NAMES_OF_SECRETS = ("minio_access_key",)
+"""Fields that are handed out with a secret, and may be shown."""
+
 CREDENTIAL = re.compile(r"[^\s,\"]*")
 
 
@@ -39,6 +44,8 @@ class Settings(BaseSettings):
     uploads_bucket: str = "uploads"
     processed_bucket: str = "processed"
     identity_bucket: str = "identity-bank"
+    host: IPv4Address = IPv4Address("127.0.0.1")
+    """Where Dagster's UI listens. It asks for no password."""
     ui_port: int = Field(3000, ge=1, le=65535)
     s3_port: int = Field(9000, ge=1, le=65535)
     whisper_model: str = "base"
@@ -65,14 +72,15 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls) -> "Settings":
-        """Read and check the environment.
+        """Read and check the environment, and the files that it names for secrets.
 
         Raises:
             SettingsError: with one line for each wrong value, naming the variable and what it
                 accepts. A value that may be a secret is never repeated.
         """
+        secrets = _secrets_from_files()
         try:
-            return cls()
+            return cls(**secrets)
         except ValidationError as error:
             lines = []
             for problem in error.errors(include_input=False, include_url=False):
@@ -160,6 +168,39 @@ class Settings(BaseSettings):
             return None
         url = self.minio_endpoint.rstrip("/")
         return url if url.startswith(("http://", "https://")) else f"http://{url}"
+
+
+def _secrets_from_files() -> dict[str, Any]:
+    """Field to value, of the secrets whose variable with `_FILE` behind it names a file.
+
+    That is how Docker and Kubernetes hand out secrets: the environment of a process is seen by
+    more than its owner.
+
+    Raises:
+        SettingsError: with one line for each that is set twice, or whose file holds no one line.
+    """
+    found: dict[str, Any] = {}
+    wrong: list[str] = []
+    for field, facts in Settings.model_fields.items():
+        variable = _variable(field)
+        file = os.environ.get(f"{variable}_FILE")
+        if not file or (facts.annotation is not SecretStr and field not in NAMES_OF_SECRETS):
+            continue
+        try:
+            value = Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            wrong.append(f"{variable}_FILE: must name a readable file; {file}: {reason}")
+            continue
+        if os.environ.get(variable):
+            wrong.append(f"{variable}, {variable}_FILE: set one of them, not both")
+        elif not value or "\n" in value:
+            wrong.append(f"{variable}_FILE: must name a file with the value in one line: {file}")
+        else:
+            found[field] = value
+    if wrong:
+        raise SettingsError("\n".join(wrong))
+    return found
 
 
 def _variable(location: str) -> str:

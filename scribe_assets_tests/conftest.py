@@ -25,14 +25,14 @@ hypothesis.settings.register_profile(
 hypothesis.settings.register_profile("search", deadline=None, max_examples=1_000)
 hypothesis.settings.load_profile("same")
 
-OURS = ("SCRIBE_", "MINIO_", "AWS_", "DAGSTER_")
+OURS = ("SCRIBE_", "MINIO_", "AWS_", "DAGSTER_", "HF_TOKEN")
 
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the settings of the machine it runs on."""
     for name in [*os.environ]:
-        if name.startswith(OURS) or name == "HF_TOKEN":
+        if name.startswith(OURS):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)

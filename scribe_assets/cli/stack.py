@@ -26,6 +26,11 @@ def up() -> None:
     from scribe_assets.local import stack
 
     settings = Settings.load()
+    if not settings.host.is_loopback:
+        log.print(
+            f"Dagster's UI asks for no password: whoever reaches port {settings.ui_port} of "
+            f"{settings.host} can start, stop and delete (SCRIBE_HOST)"
+        )
     log.print("starting …")
     try:
         with stack.run(settings) as running:

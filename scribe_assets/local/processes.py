@@ -1,5 +1,6 @@
 """Child processes that end with their parent, however that ends."""
 
+import errno
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ import psutil
 from scribe_assets.errors import StackError
 from scribe_assets.launcher.processes import end_with_parent, open_log, tail
 
+LOOPBACK = "127.0.0.1"
 GRACE_SECONDS = 15.0
 SHOWN_LINES = 15
 
@@ -98,38 +100,43 @@ def _descendants(pid: int) -> dict[int, psutil.Process]:
         return {}
 
 
-def free_port(wanted: int) -> int:
-    """The wanted port of the loopback interface, or the next free one.
+def free_port(wanted: int, host: str = LOOPBACK) -> int:
+    """The wanted port of an address of this machine, or the next free one.
 
     Raises:
-        StackError: there is none left.
+        StackError: there is none left, or the address is not of this machine.
     """
     for port in range(wanted, 65536):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
+                probe.bind((host, port))
+            except OSError as error:
+                if error.errno == errno.EADDRNOTAVAIL:
+                    raise StackError(
+                        f"{host} is no address of this machine; set SCRIBE_HOST to one, or to "
+                        "0.0.0.0 for all"
+                    ) from error
                 continue
             return port
     raise StackError(f"no free port from {wanted} on; set SCRIBE_UI_PORT or SCRIBE_S3_PORT")
 
 
-def answers(port: int) -> bool:
-    """Whether something accepts connections on a loopback port."""
+def answers(port: int, host: str = LOOPBACK) -> bool:
+    """Whether something accepts connections there."""
     with socket.socket() as probe:
         probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((host, port)) == 0
 
 
-def wait_for_port(process: Process, port: int, seconds: float) -> None:
+def wait_for_port(process: Process, port: int, seconds: float, host: str = LOOPBACK) -> None:
     """Wait until a process listens.
 
     Raises:
         StackError: it ended, or does not listen in time.
     """
     deadline = time.monotonic() + seconds
-    while not answers(port):
+    while not answers(port, host):
         process.check()
         if time.monotonic() > deadline:
             raise StackError(

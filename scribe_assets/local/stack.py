@@ -26,6 +26,7 @@ from scribe_assets.launcher.hosts import stop_hosts
 from scribe_assets.launcher.interruptions import report_lost
 from scribe_assets.local.processes import (
     GRACE_SECONDS,
+    LOOPBACK,
     Process,
     executable,
     free_port,
@@ -160,19 +161,21 @@ def _start_all(settings: Settings, processes: list[Process], cleanup: ExitStack)
     code = start_code_server(home, code_socket)
     processes.insert(0, code)
     wait_for_socket(code, code_socket)
-    ui_port = free_port(settings.ui_port)
+    host = str(settings.host)
+    ui_port = free_port(settings.ui_port, host)
     web = start(
         "the webserver",
         [
             executable("dagster-webserver"),
-            *("--host", "127.0.0.1", "--port", str(ui_port), "--workspace", str(workspace)),
+            *("--host", host, "--port", str(ui_port), "--workspace", str(workspace)),
         ],
         home / "logs" / "webserver.log",
     )
     processes.insert(0, web)
     processes.insert(0, start_daemon(home, workspace))
-    wait_for_port(web, ui_port, START_SECONDS)
-    running = RunningStack(os.getpid(), f"http://127.0.0.1:{ui_port}", s3_url)
+    near = LOOPBACK if settings.host.is_unspecified else host  # 0.0.0.0 is no place to ask
+    wait_for_port(web, ui_port, START_SECONDS, near)
+    running = RunningStack(os.getpid(), f"http://{near}:{ui_port}", s3_url)
     return Stack(running, processes)
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import psutil
@@ -21,7 +22,7 @@ import soundfile
 from scribe_assets.artifacts.documents import Result, Status
 from scribe_assets.keys import RecordingRef
 from scribe_assets.local.demo import enrol
-from scribe_assets.local.processes import executable
+from scribe_assets.local.processes import answers, executable
 from scribe_assets.local.stack import graphql
 from scribe_assets.settings import Settings
 from scribe_assets.speech import media
@@ -77,7 +78,9 @@ class Running:
 def environment(home: Path) -> dict[str, str]:
     ours = ("SCRIBE_", "MINIO_", "AWS_", "DAGSTER_", "HF_TOKEN")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return kept | {"SCRIBE_HOME": str(home), "SCRIBE_UI_PORT": "13000", "SCRIBE_S3_PORT": "19300"}
+    # An address that is not the default one, and of the loopback interface all the same.
+    own = {"SCRIBE_HOST": "127.0.0.2", "SCRIBE_UI_PORT": "13000", "SCRIBE_S3_PORT": "19300"}
+    return kept | own | {"SCRIBE_HOME": str(home)}
 
 
 def start(home: Path) -> tuple[subprocess.Popen[str], dict[str, str]]:
@@ -255,6 +258,14 @@ def test_a_run_that_is_terminated_in_the_ui_frees_the_device(
         time.sleep(0.1)
     assert "cancelled" in (up.status_when("dora/long.wav", "failed").error or "")
     assert up.status_when("dora/short.wav", "succeeded", "failed").state == "succeeded"
+
+
+def test_the_ui_is_at_the_address_that_was_asked_for_alone(up: Running) -> None:
+    where = urlsplit(up.ui_url)
+    assert where.hostname == "127.0.0.2"
+    assert where.port is not None
+    assert answers(where.port, "127.0.0.2")
+    assert not answers(where.port)
 
 
 def test_a_second_stack_in_the_same_home_is_refused(up: Running) -> None:

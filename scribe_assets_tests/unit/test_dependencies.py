@@ -78,3 +78,17 @@ def test_the_package_imports_only_what_it_declares() -> None:
 def test_tests_and_benchmarks_import_only_what_is_declared(folder: str) -> None:
     extra = PROJECT["optional-dependencies"]["dev"]
     assert undeclared(folder, declared(PROJECT["dependencies"] + extra)) == {}
+
+
+def locked(name: str) -> dict[str, str]:
+    """Distribution to its lines in a lock file: version, where it is for, hashes."""
+    blocks = re.split(r"^(?=[a-z0-9])", (ROOT / name).read_text(), flags=re.MULTILINE)
+    return {block.partition("==")[0]: block for block in blocks if block}
+
+
+def test_the_image_is_made_of_what_was_tested() -> None:
+    tested, image = locked("requirements.lock"), locked("requirements-runtime.lock")
+    assert {name: lines for name, lines in image.items() if tested.get(name) != lines} == {}
+    assert declared(PROJECT["dependencies"]) <= set(image)
+    tools = declared(PROJECT["optional-dependencies"]["dev"]) - declared(PROJECT["dependencies"])
+    assert {"mypy", "pytest", "ruff"} <= tools - set(image)

@@ -1,6 +1,7 @@
 """Processes that can be told apart, and that end with their parents."""
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,7 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from scribe_assets.errors import StackError
 from scribe_assets.launcher.processes import ProcessIdentity, describe_exit, tail
+from scribe_assets.local.processes import answers, free_port
 
 SLEEP = [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"]
 
@@ -108,3 +111,18 @@ def test_the_end_of_a_log(tmp_path: Path) -> None:
     with log.open("a") as file:
         file.write("new\n")
     assert tail(log, since=size) == "new"
+
+
+def test_a_port_is_free_at_the_address_that_is_asked_for() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.2", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert free_port(port, "127.0.0.2") > port
+        assert answers(port, "127.0.0.2")
+        assert not answers(port, "127.0.0.3")
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    with pytest.raises(StackError, match="SCRIBE_HOST"):
+        free_port(3000, "192.0.2.1")

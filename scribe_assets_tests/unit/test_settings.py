@@ -21,6 +21,7 @@ def test_defaults_need_nothing() -> None:
     [
         ("SCRIBE_DEVICE", "gpu", "auto, cpu, cuda or cuda:N"),
         ("SCRIBE_UI_PORT", "http", "integer"),
+        ("SCRIBE_HOST", "everywhere", "IPv4 address"),
         ("SCRIBE_S3_PORT", "70000", "65535"),
         ("SCRIBE_VRAM_BUDGET_GB", "0", "greater than 0"),
         ("MINIO_ENDPOINT", "not a host", "host:port"),
@@ -109,3 +110,44 @@ def test_expected_languages_that_are_none(monkeypatch: pytest.MonkeyPatch, writt
     monkeypatch.setenv("SCRIBE_LANGUAGES", written)
     with pytest.raises(SettingsError, match="SCRIBE_LANGUAGES"):
         Settings.load()
+
+
+def test_a_secret_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable, value in [("MINIO_ACCESS_KEY", "me\n"), ("MINIO_SECRET_KEY", "hush-hush")]:
+        (tmp_path / variable).write_text(value)
+        monkeypatch.setenv(f"{variable}_FILE", str(tmp_path / variable))
+    settings = Settings.load()
+    assert settings.minio_access_key == "me"
+    assert settings.minio_secret_key.get_secret_value() == "hush-hush"
+
+
+def test_only_secrets_are_read_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "device").write_text("cuda")
+    monkeypatch.setenv("SCRIBE_DEVICE_FILE", str(tmp_path / "device"))
+    assert Settings.load().device == "auto"
+
+
+@pytest.mark.parametrize(
+    ("content", "accepts"),
+    [(None, "readable file"), (b"\xff", "not text"), (b"\n", "one line"), (b"a\nhush", "one line")],
+)
+def test_a_file_that_holds_no_secret(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, accepts: str
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("HF_TOKEN_FILE", str(file))
+    with pytest.raises(SettingsError, match=f"^HF_TOKEN_FILE: .*{accepts}") as caught:
+        Settings.load()
+    assert len(str(caught.value).splitlines()) == 1
+    assert "hush" not in str(caught.value)
+
+
+def test_a_secret_is_not_given_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hf_hush")
+    monkeypatch.setenv("HF_TOKEN_FILE", str(tmp_path / "secret"))
+    monkeypatch.setenv("HF_TOKEN", "hf_other")
+    with pytest.raises(SettingsError, match=r"^HF_TOKEN, HF_TOKEN_FILE: ") as caught:
+        Settings.load()
+    assert "hush" not in str(caught.value)
