@@ -14,13 +14,13 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
-from importlib import resources
 from pathlib import Path
 from urllib.error import URLError
 
 import yaml
 
 from scribe_assets.errors import StackError
+from scribe_assets.instance.config import check_database, write_config
 from scribe_assets.launcher import liveness
 from scribe_assets.launcher.hosts import stop_hosts
 from scribe_assets.launcher.interruptions import report_lost
@@ -135,9 +135,8 @@ def _start_all(settings: Settings, processes: list[Process], cleanup: ExitStack)
     temporary = home / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)  # of runs that were killed
     temporary.mkdir(mode=0o700)
-    dagster_home = home / "dagster"
-    dagster_home.mkdir(exist_ok=True, mode=0o700)
-    shutil.copyfile(_packaged("dagster.yaml"), dagster_home / "dagster.yaml")
+    check_database(settings)
+    dagster_home = write_config(settings)
     # Children read these, and so does this process.
     os.environ.update(
         SCRIBE_HOME=str(home),
@@ -242,14 +241,6 @@ def fail_orphans(home: Path) -> None:
             else:
                 report_lost(instance, run_)
     liveness.clean(home)
-
-
-def _packaged(name: str) -> Path:
-    """A file at the top of the repository, or its copy inside the installed package."""
-    repository = Path(__file__).parents[2] / name
-    if repository.is_file():
-        return repository
-    return Path(str(resources.files("scribe_assets.local") / name))
 
 
 def wait_for_socket(process: Process, path: Path) -> None:
