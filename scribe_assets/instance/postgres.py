@@ -23,6 +23,9 @@ would make its runs nine hours younger than they are."""
 class PostgresStorage(DagsterPostgresStorage):
     """The database of SCRIBE_POSTGRES_URL, which stands in no file and in none of Dagster's pages.
 
+    As Dagster has it, each statement has a connection of its own, which is tried for some seconds.
+    So runs may be forked from a process with an instance, and a short restart goes unnoticed.
+
     ```yaml
     storage:
       custom:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 from urllib.error import URLError
 
 import yaml
@@ -101,16 +102,8 @@ def run(settings: Settings) -> Iterator[Stack]:
         StackError: a stack runs in this SCRIBE_HOME already, or a part does not start.
     """
     home = settings.home
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as cleanup:
-        lock = cleanup.enter_context(_open_lock(home))
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            known = find(home)
-            where = f" at {known.ui_url} (process {known.pid})" if known else ""
-            raise StackError(f"Scribe already runs in {home}{where}") from None
-        lock.truncate(0)  # what a killed stack left
+        lock = cleanup.enter_context(_held_lock(home))
         began = time.time()
         processes: list[Process] = []
         cleanup.callback(_stop_all, processes, home)
@@ -122,6 +115,39 @@ def run(settings: Settings) -> Iterator[Stack]:
         lock.flush()
         cleanup.callback(lock.truncate, 0)
         yield stack
+
+
+@contextmanager
+def s3_alone(settings: Settings) -> Iterator[None]:
+    """S3, for a command that needs no other part: the embedded server runs for its time, unless a
+    stack has it running.
+
+    Raises:
+        StackError: it does not start, or a stack is just being started.
+    """
+    if not settings.embedded_s3 or find(settings.home):
+        yield
+        return
+    with _held_lock(settings.home):
+        process, _ = start_s3_server(settings)
+        try:
+            yield
+        finally:
+            stop([process])
+
+
+@contextmanager
+def _held_lock(home: Path) -> Iterator[IO[str]]:
+    """The lock of the one stack in this SCRIBE_HOME, as an empty file."""
+    with _open_lock(home) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            known = find(home)
+            where = f" at {known.ui_url} (process {known.pid})" if known else ""
+            raise StackError(f"Scribe already runs in {home}{where}") from None
+        lock.truncate(0)  # what a killed stack left
+        yield lock
 
 
 def _open_lock(home: Path):  # type: ignore[no-untyped-def]
