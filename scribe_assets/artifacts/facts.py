@@ -24,23 +24,27 @@ def facts(document: Document) -> Facts:
         case Diarization():
             between = document.speakers_between or ["not known"]
             return {
+                "model": document.model,
                 "speakers": len({turn.speaker for turn in document.turns}),
                 "speakers_between": " and ".join(map(str, between)),
                 "turns": len(document.turns),
             }
         case SpeakerEmbeddings():
             return {
+                "model": document.model,
                 "speakers": len(document.speakers),
                 "with_enough_speech": sum(s.embedding is not None for s in document.speakers),
             }
         case SpeakerIdentities():
             return {
+                "model": document.model,
                 "identified": sum(i.person_id is not None for i in document.identities),
                 "speakers": len(document.identities),
                 "enrolled": len(document.enrolled),
             }
         case Transcript():
             return {
+                "model": document.model,
                 "language": document.language or "none",
                 "words": sum(len(segment.words) for segment in document.segments),
                 "unheard_seconds": round(sum(span.duration for span in document.unheard), 3),
@@ -55,10 +59,10 @@ def facts(document: Document) -> Facts:
             }
         case Voiceprints():
             return {
+                "model": document.model,
                 "people": len(document.people),
                 "recognisable": len(document.voiceprints()),
                 "samples": sum(len(person.samples) for person in document.people),
-                "model": document.model,
             }
     return {}
 

@@ -117,8 +117,6 @@ def take_inventory(storage: S3Storage, ref: RecordingRef, names: set[str]) -> In
         known: Facts = {"uri": f"s3://{storage.processed_bucket}/{processed_key(ref, name)}"}
         if source := getattr(document, "source", None):
             known["upload_etag"] = source.etag
-        if model := getattr(document, "model", None):
-            known["model"] = model
         found.artifacts.append(Artifact(asset, known | facts(document)))
     return found
 

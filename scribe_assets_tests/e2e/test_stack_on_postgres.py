@@ -40,17 +40,17 @@ def test_the_database_may_end_and_come_back_or_be_lost(
 ) -> None:
     put(running, "before.wav", silence(tmp_path / "before.wav", 2))
     assert running.status_when("before.wav", "succeeded", "failed").state == "succeeded"
-    doctor = running.scribe("doctor")
-    assert doctor.returncode == 0, doctor.stdout
-    assert "PostgreSQL 1" in doctor.stdout
     assert not list((running.home / "dagster").rglob("*.db")), "nothing is left to SQLite"
 
     put(running, "during.wav", sample_recording)
     running.status_when("during.wav", "running")
     postgres.kill()
     put(running, "without.wav", silence(tmp_path / "without.wav", 2))
-    assert running.scribe("doctor").returncode == 1
-    time.sleep(OUTAGE_SECONDS)
+    ended = time.monotonic()
+    doctor = running.scribe("doctor")
+    assert doctor.returncode == 1
+    assert "PostgreSQL at 127.0.0.1" in doctor.stdout
+    time.sleep(max(0.0, ended + OUTAGE_SECONDS - time.monotonic()))
     postgres.start()
     for key in ("during.wav", "without.wav"):
         status = running.status_when(key, "succeeded", "failed")
@@ -63,6 +63,5 @@ def test_the_database_may_end_and_come_back_or_be_lost(
     rebuilt = running.scribe("rebuild")
     assert rebuilt.returncode == 0, rebuilt.stderr
     assert "3 recordings and 0 users in S3: 3 partitions and 18 materializations" in rebuilt.stdout
-    assert "0 partitions and 0 materializations" in running.scribe("rebuild").stdout
     written = [running.log(), doctor.stdout, rebuilt.stdout, rebuilt.stderr]
     assert not [text for text in written if "hush" in text]

@@ -23,7 +23,6 @@ from scribe_assets.settings import Settings
 from scribe_assets_tests.integration.test_launcher import (  # noqa: F401 - run on PostgreSQL here
     test_a_worker_that_is_killed_fails_its_own_run_only,
     test_runs_take_turns_by_priority_and_age,
-    test_the_health_of_a_run_is_that_of_its_process,
     test_two_launchers_share_a_host_and_start_a_run_once,
 )
 from scribe_assets_tests.postgres import PostgresServer

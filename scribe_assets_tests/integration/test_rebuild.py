@@ -15,7 +15,6 @@ from scribe_assets.instance.rebuild import Rebuilt, rebuild
 from scribe_assets.keys import RecordingRef, user_key
 from scribe_assets.library.inventory import STAGES
 from scribe_assets.library.status import Ending, RunEnd, ended, started
-from scribe_assets.local.demo import enrol
 from scribe_assets.settings import Settings
 from scribe_assets.speech import media
 from scribe_assets.speech.conversion import decode
@@ -26,11 +25,10 @@ from scribe_assets.storage.recordings import (
     write_status,
 )
 from scribe_assets.storage.s3 import S3Storage
+from scribe_assets_tests.people import enrol_voices, unit
 from scribe_assets_tests.pipeline import Scribe
 from scribe_assets_tests.postgres import PostgresServer
 from scribe_assets_tests.sensor import Sensor
-
-ALL = [*STAGES, "voiceprints"]
 
 
 @contextmanager
@@ -75,7 +73,7 @@ class Site:
         done: a recording with a result.
         failed: one without.
         left: one whose run was under way.
-        known: metadata by asset, of the recording that is done and of its user.
+        known: metadata by asset, of the recording that is done.
     """
 
     scribe: Scribe
@@ -89,8 +87,7 @@ class Site:
 def site(embedded_storage: S3Storage, tmp_path: Path, sample_recording: Path) -> Iterator[Site]:
     with new_instance(tmp_path / "first") as instance:
         scribe = Scribe(embedded_storage, instance)
-        enrol(embedded_storage, "default")
-        assert scribe.refresh_people().success
+        enrol_voices(embedded_storage, "anne", {"emil": unit(1, 0), "frida": unit(0, 1)})
         clip = tmp_path / "clip.wav"
         soundfile.write(clip, decode(sample_recording)[: 15 * media.SAMPLE_RATE], media.SAMPLE_RATE)
         done, failed, left = (scribe.upload(clip, f"{name}.wav") for name in ("a", "b", "c"))
@@ -102,8 +99,7 @@ def site(embedded_storage: S3Storage, tmp_path: Path, sample_recording: Path) ->
         running = started(None, source, None, run.run_id.upper(), "transcript")
         assert running is not None
         write_status(embedded_storage, running)
-        keys = dict.fromkeys(STAGES, done.partition_key) | {"voiceprints": user_key("default")}
-        known = {asset: metadata(instance, asset, key) for asset, key in keys.items()}
+        known = {asset: metadata(instance, asset, done.partition_key) for asset in STAGES}
         yield Site(scribe, done, failed, left, known)
 
 
@@ -116,19 +112,19 @@ def test_a_new_database_knows_what_is_in_s3(
     with new_instance(tmp_path / "second") as instance:
         told = told_again(instance, storage)
         assert told == Rebuilt(
-            recordings=3, partitions=2, materializations=len(ALL), unfinished=1, users=1
+            recordings=3, partitions=2, materializations=len(STAGES) + 1, unfinished=1, users=1
         )
         done = {site.done.partition_key, site.failed.partition_key}
         assert set(instance.get_dynamic_partitions("recordings")) == done
-        assert instance.get_dynamic_partitions("users") == [user_key("default")]
+        assert instance.get_dynamic_partitions("users") == [user_key("anne")]
         for asset in STAGES:
             again = metadata(instance, asset, site.done.partition_key)
             assert again.pop("upload_etag") == find_upload(storage, site.done).etag
             assert len(again) > 2
             assert again == {name: site.known[asset].get(name) for name in again}
-        again = metadata(instance, "voiceprints", user_key("default"))
-        assert again["people"] == 2
-        assert again == {name: site.known["voiceprints"][name] for name in again}
+        voiceprints = metadata(instance, "voiceprints", user_key("anne"))
+        assert voiceprints["people"] == voiceprints["recognisable"] == 2
+        assert str(voiceprints["uri"]).endswith("/anne/voiceprints.json")
 
         # A rebuild that ended half-way, or that somebody repeats, adds what is missing alone.
         assert told_again(instance, storage) == Rebuilt(recordings=3, unfinished=1, users=1)
