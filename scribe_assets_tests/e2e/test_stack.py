@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -47,6 +47,7 @@ class Running:
     home: Path
     ui_url: str
     storage: S3Storage
+    settings: dict[str, str] = field(default_factory=dict)
 
     def status_when(self, key: str, *states: str) -> Status:
         """Wait until an upload is in one of these states."""
@@ -68,7 +69,7 @@ class Running:
         """The command line, as somebody else in another terminal."""
         return subprocess.run(
             [executable("scribe"), *arguments],
-            env=environment(self.home),
+            env=environment(self.home) | self.settings,
             capture_output=True,
             text=True,
             timeout=LIMIT_SECONDS,
@@ -83,11 +84,11 @@ def environment(home: Path) -> dict[str, str]:
     return kept | own | {"SCRIBE_HOME": str(home)}
 
 
-def start(home: Path) -> tuple[subprocess.Popen[str], dict[str, str]]:
+def start(home: Path, **settings: str) -> tuple[subprocess.Popen[str], dict[str, str]]:
     """Run `scribe up` until it says ready; what it printed, by first word."""
     process = subprocess.Popen(
         [executable("scribe"), "up"],
-        env=environment(home),
+        env=environment(home) | settings,
         stdout=subprocess.PIPE,
         text=True,
     )
