@@ -9,7 +9,7 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from scribe_assets.errors import MediaError
 from scribe_assets.speech.media.audio import BYTES_A_SAMPLE, SAMPLE_RATE, PcmChannel
@@ -24,9 +24,6 @@ from scribe_assets.speech.media.probing import Opened, open_part, refuse_empty
 from scribe_assets.speech.media_info import FileTimeline, MediaInfo, TrackInfo
 from scribe_assets.speech.progress import Progress
 from scribe_assets.speech.timeline import TimeSpan
-
-if TYPE_CHECKING:
-    pass
 
 NEGLIGIBLE_LOSS = 1.0
 """Seconds of sound less than the file promises that are not told: containers round."""
