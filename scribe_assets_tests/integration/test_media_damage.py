@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import threading
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -143,8 +144,19 @@ COVERS: dict[str, list[object]] = {
 @pytest.fixture(scope="module")
 def cover(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """200 million pixels, which take 590 MB when they are decoded."""
+    packer = zlib.compressobj(1)
+    rows = [packer.compress(bytes((3 * 14_000 + 1) * 100)) for _ in range(140)]
+    header = struct.pack(">IIBBBBB", 14_000, 14_000, 8, 2, 0, 0, 0)
     target = tmp_path_factory.mktemp("cover") / "cover.png"
-    ffmpeg_run("-f", "lavfi", "-i", "color=size=14000x14000:rate=1", "-frames:v", 1, target)
+    with target.open("wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n")
+        for name, content in (
+            (b"IHDR", header),
+            (b"IDAT", b"".join(rows) + packer.flush()),
+            (b"IEND", b""),
+        ):
+            check = zlib.crc32(name + content)
+            file.write(struct.pack(">I", len(content)) + name + content + struct.pack(">I", check))
     return target
 
 

@@ -41,6 +41,10 @@ ENCODED: dict[str, list[list[object]]] = {
     "mpg": [["mp2"], ["mp2"], ["ac3"]],
     "tta": [["tta"], ["tta"], ["tta"]],
     "wv": [["wavpack"], ["wavpack"], ["wavpack"]],
+    "amr": [
+        ["libopencore_amrnb", "-ar", 8_000, "-ac", 1, "-b:a", rate]
+        for rate in ("12.2k", "4.75k", "7.95k")
+    ],
     "nut": [["pcm_s16le"], ["flac"], ["libvorbis"]],
 }
 """By container: how the first, the second and the third file are encoded."""
@@ -169,6 +173,16 @@ def tracks(source: Path) -> list[list[tuple[int, float, float]]]:
         ]
         for track in decoded.tracks
     ]
+
+
+def test_a_broadcast_that_changes_its_channels(tmp_path: Path, tones: dict[int, Path]) -> None:
+    """Time goes on, from mono to stereo and to another rate: no other file begins."""
+    one, two = tmp_path / "one.ts", tmp_path / "two.ts"
+    ffmpeg_run("-i", tones[LOW], "-c:a", "aac", one)
+    ffmpeg_run("-i", tones[HIGH], "-c:a", "aac", "-output_ts_offset", 3, two)
+    conversion, heard = converted(join(tmp_path / "joined", [one, two]))
+    assert follow(heard, [LOW, HIGH])
+    assert not conversion.damage
 
 
 def test_the_second_of_joined_files_may_be_damaged(tmp_path: Path, tones: dict[int, Path]) -> None:

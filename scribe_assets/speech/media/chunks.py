@@ -10,7 +10,7 @@ import mmap
 import struct
 from dataclasses import dataclass, replace
 
-from scribe_assets.speech.media.part import LESS, Part, cut_short
+from scribe_assets.speech.media.part import LESS, Edit, Part, cut_short
 
 MORE = "the header promises more sound than the file holds"
 LARGEST = 0xFFFFFFFF
@@ -257,7 +257,8 @@ def au(data: mmap.mmap) -> list[Part]:
     while start + 24 <= len(data):
         begins, size = struct.unpack_from(">II", data, start + 4)
         body = start + begins
-        end, note, edits = body + size, None, ()
+        end, note = body + size, None
+        edits: tuple[Edit, ...] = ()
         if size == 0 or end > len(data) or not (end == len(data) or _is_au(data, end)):
             end = body
             while (end := data.find(b".snd", end + 1)) >= 0 and not _is_au(data, end):

@@ -1,11 +1,14 @@
 """MPEG transport and program streams, which begin anywhere: where another one begins.
 
-ffmpeg decodes the tracks that it found at the beginning. Where others begin in the middle, they
-would be lost. Source: ISO/IEC 13818-1.
+ffmpeg decodes the tracks that it found at the beginning. Others that begin in the middle would be
+lost, and so would sound of another rate that comes with earlier time stamps, as ffmpeg forgets then
+that it has gone back (see `frames`). Source: ISO/IEC 13818-1.
 """
 
 import mmap
 import re
+import struct
+from collections.abc import Iterator
 
 from scribe_assets.speech.media.part import Part, between
 
@@ -19,15 +22,43 @@ Streams = frozenset[tuple[int, int]]
 
 
 def transport(data: mmap.mmap) -> list[Part]:
-    """MPEG-TS: a list of other streams than before."""
-    starts, before = [0], None
-    at = -1
-    while data[PACKET : PACKET + 1] == b"\x47" and (at := data.find(b"\x47\x40\x00", at + 1)) >= 0:
-        if at % PACKET == 0 and (streams := _streams(data, at)):
-            if before and streams != before:
-                starts.append(at)
-            before = streams
+    """MPEG-TS: a list of other streams than before, or an earlier time."""
+    starts = [0]
+    before: Streams = frozenset()
+    time_before = 0
+    for at in _packets(data, b"\x47\x40\x00", 0, len(data)):
+        streams = _streams(data, at)
+        if not streams:
+            continue
+        time = _time(data, at, min(number for _, number in streams))
+        if before and (streams != before or (time or time_before) < time_before - BACK):
+            starts.append(at)
+        before, time_before = streams, time or time_before
     return between(starts, len(data))
+
+
+def _packets(data: mmap.mmap, head: bytes, start: int, end: int) -> Iterator[int]:
+    """Where packets begin that begin with these bytes."""
+    while (start := data.find(head, start, end)) >= 0:
+        if start % PACKET == 0:
+            yield start
+        start += 1
+
+
+def _time(data: mmap.mmap, at: int, number: int) -> int | None:
+    """The first time of a stream behind a place, in 1/90000 s."""
+    for packet in _packets(data, _head(number), at, at + 5000 * PACKET):
+        header = packet + 4 + (1 + data[packet + 4] if data[packet + 3] & 0x20 else 0)
+        content = data[header : packet + PACKET]
+        if content[:3] == b"\0\0\1" and len(content) >= 14 and content[7] & 0x80:
+            high, middle, low = struct.unpack_from(">BHH", content, 9)
+            return int((high >> 1 & 7) << 30 | middle >> 1 << 15 | low >> 1)
+    return None
+
+
+def _head(number: int) -> bytes:
+    """How a packet begins in which something of a stream begins."""
+    return bytes([0x47, 0x40 | number >> 8, number & 0xFF])
 
 
 def _streams(data: mmap.mmap, at: int) -> Streams | None:
@@ -38,10 +69,8 @@ def _streams(data: mmap.mmap, at: int) -> Streams | None:
         return None
     number = 8 if programs[8:10] != b"\0\0" else 12  # program 0 is no program
     wanted = int.from_bytes(programs[number + 2 : number + 4], "big") & 0x1FFF
-    map_at, marker = at, bytes([0x47, 0x40 | wanted >> 8, wanted & 0xFF])
-    while (map_at := data.find(marker, map_at + 1, at + 100 * PACKET)) >= 0:
-        if map_at % PACKET == 0:
-            return _listed(data[map_at + 5 : map_at + PACKET])
+    for packet in _packets(data, _head(wanted), at, at + 100 * PACKET):
+        return _listed(data[packet + 5 : packet + PACKET])
     return None
 
 
