@@ -144,18 +144,17 @@ def stack(home: Path, default_launcher: bool, checkout: Path) -> Iterator[None]:
 
 def run_stack() -> None:
     """The other end of `stack`: `scribe up`, if asked for with the launcher taken out."""
-    from scribe_assets.local import stack as local
+    from scribe_assets.instance import config as instance
 
     if os.environ.get("SCRIBE_BENCH_DEFAULT_LAUNCHER"):
-        config = yaml.safe_load(local._packaged("dagster.yaml").read_text())
+        config = yaml.safe_load(instance.packaged().read_text())
         del config["run_launcher"]
         # All models share one device, and nothing but the queue keeps the runs apart.
         config["run_coordinator"]["config"]["max_concurrent_runs"] = 1
         changed = Settings.load().home / "dagster-default.yaml"
         changed.parent.mkdir(parents=True, exist_ok=True)
         changed.write_text(yaml.safe_dump(config))
-        original = local._packaged
-        local._packaged = lambda name: changed if name == "dagster.yaml" else original(name)
+        instance.packaged = lambda: changed
     from scribe_assets.cli import main
 
     sys.argv = ["scribe", "up"]

@@ -2,6 +2,7 @@
 
 import os
 import re
+from importlib.util import find_spec
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,6 +22,12 @@ ENDPOINT = re.compile(r"(https?://)?([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:(?P<port
 NAMES_OF_SECRETS = ("minio_access_key",)
 """Fields that are handed out with a secret, and may be shown."""
 
+POSTGRES_URL = re.compile(
+    r"postgres(ql)?(\+psycopg2)?://"
+    r"(([^:@/?#\s%]|%[0-9A-Fa-f]{2})+(:([^@/?#\s%]|%[0-9A-Fa-f]{2})*)?@)?"
+    r"(?P<host>[A-Za-z0-9._-]*|\[[0-9a-fA-F:]+\])(:(?P<port>\d{1,5}))?"
+    r"/(?P<database>[^/?#\s%]+)(\?[^#\s]*)?"
+)
 CREDENTIAL = re.compile(r"[^\s,\"]*")
 
 
@@ -41,6 +48,8 @@ class Settings(BaseSettings):
     minio_access_key: str = Field("", validation_alias="MINIO_ACCESS_KEY")
     minio_secret_key: SecretStr = Field(SecretStr(""), validation_alias="MINIO_SECRET_KEY")
     hf_token: SecretStr = Field(SecretStr(""), validation_alias="HF_TOKEN")
+    postgres_url: SecretStr = SecretStr("")
+    """Of the database in which Dagster keeps runs and events; empty: SQLite in `home`."""
     uploads_bucket: str = "uploads"
     processed_bucket: str = "processed"
     identity_bucket: str = "identity-bank"
@@ -117,6 +126,24 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("postgres_url")
+    @classmethod
+    def _postgres_can_be_asked(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value():
+            return value
+        match = POSTGRES_URL.fullmatch(value.get_secret_value())
+        if not match or int(match["port"] or 1) not in range(1, 65536):
+            raise ValueError(
+                "must be a URL like postgresql://user:password@host:5432/database, with special "
+                "characters of the password written as %XX, or empty for SQLite"
+            )
+        if find_spec("dagster_postgres") is None:
+            raise ValueError(
+                "needs what is not installed; run pip install 'scribe-assets[postgres]', or leave "
+                "it empty for SQLite"
+            )
+        return value
+
     @field_validator("uploads_bucket", "processed_bucket", "identity_bucket")
     @classmethod
     def _bucket_is_nameable(cls, value: str) -> str:
@@ -155,6 +182,21 @@ class Settings(BaseSettings):
                 f"must be three different buckets, not {', '.join(buckets)}"
             )
         return self
+
+    @property
+    def has_postgres(self) -> bool:
+        """Whether Dagster's storage is in PostgreSQL."""
+        return bool(self.postgres_url.get_secret_value())
+
+    @property
+    def postgres_place(self) -> str:
+        """Server and database for people, without user and password."""
+        match = POSTGRES_URL.fullmatch(self.postgres_url.get_secret_value())
+        if match is None:
+            raise ValueError("there is no PostgreSQL")
+        host = match["host"] or "a local socket"
+        port = f":{match['port']}" if match["port"] else ""
+        return f"{host}{port}, database {match['database']}"
 
     @property
     def embedded_s3(self) -> bool:

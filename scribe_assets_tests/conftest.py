@@ -14,6 +14,7 @@ from scribe_assets.local.s3_server import start_s3_server
 from scribe_assets.settings import Settings
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets_tests.pipeline import Scribe
+from scribe_assets_tests.postgres import PostgresServer, find_programs
 from scribe_assets_tests.sensor import Sensor
 from scribe_assets_tests.strict_s3 import StrictS3
 
@@ -68,6 +69,23 @@ def moto_endpoint() -> Iterator[str]:
         yield f"http://{host}:{port}"
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of the tests' own, which is removed at the end."""
+    programs = find_programs()
+    if programs is None:
+        missing = "PostgreSQL is not installed (Debian's package postgresql)"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    server = PostgresServer(programs)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 @pytest.fixture(params=["embedded", "moto"])

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import ffmpeg
@@ -49,3 +50,33 @@ def silence(target: Path, seconds: float) -> Path:
     """A recording of nothing."""
     soundfile.write(target, np.zeros(int(seconds * 16_000)), 16_000)
     return target
+
+
+def note(frequency: float, seconds: float, rate: int = 16_000) -> np.ndarray:
+    """A tone of one frequency."""
+    return 0.4 * np.sin(2 * np.pi * frequency * np.arange(int(seconds * rate)) / rate)
+
+
+def sounds(samples: np.ndarray) -> list[tuple[float, float]]:
+    """Where something is heard, as starts and ends in seconds, to 0.05 s."""
+    return [(start, end) for _, start, end in notes(samples, any_frequency=True)]
+
+
+def notes(samples: np.ndarray, *, any_frequency: bool = False) -> list[tuple[int, float, float]]:
+    """The tones that are heard, in order: frequency to 100 Hz, start and end in seconds.
+
+    Args:
+        samples: at 16 kHz.
+        any_frequency: tones that follow each other count as one.
+    """
+    frames = samples[: len(samples) // 800 * 800].reshape(-1, 800)
+    peaks = np.abs(np.fft.rfft(frames)).argmax(axis=1) * 20
+    heard = np.abs(frames).max(axis=1, initial=0) > 0.05
+    found = np.where(heard, 1 if any_frequency else np.rint(peaks / 100) * 100 + 1, 0)
+    edges = [0, *(np.flatnonzero(np.diff(found)) + 1), len(found)]
+    return [
+        (int(found[start]) - 1, start / 20, end / 20)
+        for start, end in pairwise(edges)
+        # A frame in which one tone ends and another begins has any frequency.
+        if end > start and found[start] and (any_frequency or end - start > 1)
+    ]

@@ -17,6 +17,7 @@ for command in (
     stack.up,
     stack.demo,
     stack.doctor,
+    stack.rebuild,
     recordings.upload,
     recordings.status,
     recordings.show,

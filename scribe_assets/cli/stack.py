@@ -1,4 +1,4 @@
-"""The commands for the stack: `up`, `demo`, `doctor`."""
+"""The commands for the stack: `up`, `demo`, `doctor`, `rebuild`."""
 
 import time
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
 from scribe_assets.cli.app import log, out
@@ -103,3 +104,27 @@ def doctor() -> None:
     out.print(table)
     if not all(finding.good for finding in findings):
         raise typer.Exit(1)
+
+
+def rebuild() -> None:
+    """Tell a new or emptied Dagster instance what is in S3 already; nothing is transcribed."""
+    from scribe_assets.instance.config import open_instance
+    from scribe_assets.instance.rebuild import rebuild as tell
+    from scribe_assets.local import stack
+
+    settings = Settings.load()
+    with stack.s3_alone(settings), open_instance(settings) as instance:
+        storage = S3Storage.from_settings(settings)
+        storage.ensure_buckets()
+        columns = TextColumn("recordings"), BarColumn(), TaskProgressColumn()
+        with Progress(*columns, console=log, transient=True) as progress:
+            task = progress.add_task("recordings", total=1.0)
+            told = tell(instance, storage, lambda done: progress.update(task, completed=done))
+    for problem in told.problems:
+        log.print(problem, markup=False)
+    out.print(
+        f"{told.recordings} recordings and {told.users} users in S3: {told.partitions} partitions "
+        f"and {told.materializations} materializations added"
+    )
+    if told.unfinished:
+        out.print(f"{told.unfinished} recordings had not ended: 'scribe up' goes on with them")

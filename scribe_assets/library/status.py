@@ -116,6 +116,14 @@ def started(
     return queued(source, job_id).model_copy(update=changed)
 
 
+def left_behind(status: Status) -> Status | None:
+    """The run that the status names is gone, and so is whoever would tell of its end: the recording
+    waits for its run, as at first."""
+    if status.state != "running":
+        return None
+    return status.model_copy(update={"state": "queued", "run_id": None, "step": None})
+
+
 def may_end(status: Status, run_id: str, etag: str | None) -> bool:
     """Whether the end of a run may change a status.
 

@@ -14,13 +14,14 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
-from importlib import resources
 from pathlib import Path
+from typing import IO
 from urllib.error import URLError
 
 import yaml
 
 from scribe_assets.errors import StackError
+from scribe_assets.instance.config import check_database, write_config
 from scribe_assets.launcher import liveness
 from scribe_assets.launcher.hosts import stop_hosts
 from scribe_assets.launcher.interruptions import report_lost
@@ -102,16 +103,8 @@ def run(settings: Settings) -> Iterator[Stack]:
         StackError: a stack runs in this SCRIBE_HOME already, or a part does not start.
     """
     home = settings.home
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as cleanup:
-        lock = cleanup.enter_context(_open_lock(home))
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            known = find(home)
-            where = f" at {known.ui_url} (process {known.pid})" if known else ""
-            raise StackError(f"Scribe already runs in {home}{where}") from None
-        lock.truncate(0)  # what a killed stack left
+        lock = cleanup.enter_context(_held_lock(home))
         began = time.time()
         processes: list[Process] = []
         cleanup.callback(_stop_all, processes, home)
@@ -125,6 +118,39 @@ def run(settings: Settings) -> Iterator[Stack]:
         yield stack
 
 
+@contextmanager
+def s3_alone(settings: Settings) -> Iterator[None]:
+    """S3, for a command that needs no other part: the embedded server runs for its time, unless a
+    stack has it running.
+
+    Raises:
+        StackError: it does not start, or a stack is just being started.
+    """
+    if not settings.embedded_s3 or find(settings.home):
+        yield
+        return
+    with _held_lock(settings.home):
+        process, _ = start_s3_server(settings)
+        try:
+            yield
+        finally:
+            stop([process])
+
+
+@contextmanager
+def _held_lock(home: Path) -> Iterator[IO[str]]:
+    """The lock of the one stack in this SCRIBE_HOME, as an empty file."""
+    with _open_lock(home) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            known = find(home)
+            where = f" at {known.ui_url} (process {known.pid})" if known else ""
+            raise StackError(f"Scribe already runs in {home}{where}") from None
+        lock.truncate(0)  # what a killed stack left
+        yield lock
+
+
 def _open_lock(home: Path):  # type: ignore[no-untyped-def]
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     return (home / "stack.lock").open("a+")
@@ -136,9 +162,8 @@ def _start_all(settings: Settings, processes: list[Process], cleanup: ExitStack)
     temporary = home / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)  # of runs that were killed
     temporary.mkdir(mode=0o700)
-    dagster_home = home / "dagster"
-    dagster_home.mkdir(exist_ok=True, mode=0o700)
-    shutil.copyfile(_packaged("dagster.yaml"), dagster_home / "dagster.yaml")
+    check_database(settings)
+    dagster_home = write_config(settings)
     # Children read these, and so does this process.
     os.environ.update(
         SCRIBE_HOME=str(home),
@@ -245,14 +270,6 @@ def fail_orphans(home: Path) -> None:
             else:
                 report_lost(instance, run_)
     liveness.clean(home)
-
-
-def _packaged(name: str) -> Path:
-    """A file at the top of the repository, or its copy inside the installed package."""
-    repository = Path(__file__).parents[2] / name
-    if repository.is_file():
-        return repository
-    return Path(str(resources.files("scribe_assets.local") / name))
 
 
 def wait_for_socket(process: Process, path: Path) -> None:

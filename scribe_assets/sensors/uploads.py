@@ -6,7 +6,8 @@ cursor keeps a watermark *and* what was seen within `OVERLAP` before it, and eac
 
 - every object whose recording is not yet a partition, whatever its time,
 - every object from the watermark less the overlap on, whose version (ETag) was not yet seen,
-- every object at which S3 failed in an earlier tick, and
+- every object at which S3 failed in an earlier tick,
+- every object, by its status, where there is no cursor (`Cursor.first`), and
 - what times do not tell of (`upload_changes.py`): an object that was overwritten by one with an old
   time, and options that came after their upload.
 
@@ -48,7 +49,13 @@ from scribe_assets.sensors.upload_changes import (
     part_of,
     run_key,
 )
-from scribe_assets.sensors.uploads_cursor import MAX_REQUESTS, Cursor, all_pending, content
+from scribe_assets.sensors.uploads_cursor import (
+    MAX_REQUESTS,
+    Cursor,
+    all_pending,
+    content,
+    is_known,
+)
 from scribe_assets.storage.layout import is_sidecar, is_upload
 from scribe_assets.storage.recordings import (
     options_beside,
@@ -183,7 +190,7 @@ def requested(
     storage: S3Storage,
     instance: DagsterInstance,
     log: logging.Logger,
-    cursor: Cursor,
+    cursor: Cursor | None,
     listed: list[S3Object],
 ) -> tuple[Requests, Cursor]:
     """What to ask for in view of a listing of the bucket, and the cursor after it.
@@ -194,6 +201,8 @@ def requested(
     now = datetime.now(UTC)
     uploads = [item for item in listed if is_upload(item.key)]
     known = set(instance.get_dynamic_partitions(str(recordings.name)))
+    if cursor is None:
+        cursor = Cursor.first([item for item in uploads if is_known(item, known)])
     waiting = all_pending(uploads, known, cursor)
     parts = digests(without(uploads, waiting))
     changed = changed_parts(cursor.parts, parts)
@@ -237,7 +246,7 @@ def uploads_sensor(job: ExecutableDefinition) -> SensorDefinition:
         description="Turns new and overwritten uploads into recordings and their runs.",
     )
     def watch(context: SensorEvaluationContext, storage: S3Storage) -> SensorResult:
-        cursor = Cursor.model_validate_json(context.cursor) if context.cursor else Cursor()
+        cursor = Cursor.model_validate_json(context.cursor) if context.cursor else None
         listed = list(storage.objects(storage.uploads_bucket))
         requests, after = requested(storage, context.instance, context.log, cursor, listed)
         advanced = after.model_dump_json()

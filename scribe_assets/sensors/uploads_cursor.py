@@ -32,6 +32,17 @@ class Cursor(BaseModel):
     left: dict[str, datetime] = {}
     parts: dict[str, str] | None = None
 
+    @classmethod
+    def first(cls, known: list[S3Object]) -> "Cursor":
+        """The cursor of a sensor that has none.
+
+        It is not always the beginning: an instance may have been made anew from S3 (`scribe
+        rebuild`), or somebody has reset the sensor. So the uploads whose recordings are partitions
+        are taken for requested, and are all to be compared with their status in the next ticks, as
+        after a change that no time tells of (`upload_changes`).
+        """
+        return cls().advanced(known, parts={})
+
     def is_new(self, upload: S3Object) -> bool:
         """Whether this version may not have been requested yet."""
         if self.is_left(upload):
@@ -72,6 +83,11 @@ def content(upload: S3Object) -> str:
     return hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
+def is_known(upload: S3Object, known_partitions: set[str]) -> bool:
+    """Whether the recording of an upload is a partition already."""
+    return RecordingRef.from_upload_key(upload.key).partition_key in known_partitions
+
+
 def pending(uploads: list[S3Object], known_partitions: set[str], cursor: Cursor) -> list[S3Object]:
     """Uploads to request now, at most `MAX_REQUESTS`."""
     return all_pending(uploads, known_partitions, cursor)[:MAX_REQUESTS]
@@ -91,8 +107,7 @@ def all_pending(
     waiting = [
         upload
         for upload in uploads
-        if cursor.is_new(upload)
-        or RecordingRef.from_upload_key(upload.key).partition_key not in known_partitions
+        if cursor.is_new(upload) or not is_known(upload, known_partitions)
     ]
     return sorted(
         waiting, key=lambda upload: (cursor.is_left(upload), upload.last_modified, upload.key)

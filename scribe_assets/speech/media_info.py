@@ -3,7 +3,7 @@ imported here."""
 
 from dataclasses import dataclass
 
-from scribe_assets.speech.timeline import TimeSpan
+from scribe_assets.speech.timeline import Gap
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,6 @@ class FileTimeline:
     """
 
     start: float = 0.0
-    gaps: tuple[TimeSpan, ...] = ()
+    gaps: tuple[Gap, ...] = ()
     parts: tuple[float, ...] = ()
     audio_end: float = 0.0

@@ -133,6 +133,16 @@ _ONLY_WHERE_SET = {"exclude_if": lambda value: value is None}
 
 
 @dataclass(frozen=True, order=True)
+class Gap(TimeSpan):
+    """A hole in the time stamps of a file, in seconds.
+
+    `track` is the number of the audio track with the hole, where another one has sound meanwhile.
+    """
+
+    track: int | None = field(default=None, metadata=_ONLY_WHERE_SET)
+
+
+@dataclass(frozen=True, order=True)
 class Turn(TimeSpan):
     """One speaker speaks from start to end, in seconds from the start of the recording.
 

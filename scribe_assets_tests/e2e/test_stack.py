@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,6 +47,7 @@ class Running:
     home: Path
     ui_url: str
     storage: S3Storage
+    settings: dict[str, str] = field(default_factory=dict)
 
     def status_when(self, key: str, *states: str) -> Status:
         """Wait until an upload is in one of these states."""
@@ -67,7 +69,7 @@ class Running:
         """The command line, as somebody else in another terminal."""
         return subprocess.run(
             [executable("scribe"), *arguments],
-            env=environment(self.home),
+            env=environment(self.home) | self.settings,
             capture_output=True,
             text=True,
             timeout=LIMIT_SECONDS,
@@ -82,11 +84,11 @@ def environment(home: Path) -> dict[str, str]:
     return kept | own | {"SCRIBE_HOME": str(home)}
 
 
-def start(home: Path) -> tuple[subprocess.Popen[str], dict[str, str]]:
+def start(home: Path, **settings: str) -> tuple[subprocess.Popen[str], dict[str, str]]:
     """Run `scribe up` until it says ready; what it printed, by first word."""
     process = subprocess.Popen(
         [executable("scribe"), "up"],
-        env=environment(home),
+        env=environment(home) | settings,
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -98,6 +100,18 @@ def start(home: Path) -> tuple[subprocess.Popen[str], dict[str, str]]:
         if word == "ready":
             return process, said
     pytest.fail(f"scribe up ended with {process.wait()} before it was ready")
+
+
+@contextmanager
+def busy_programs(count: int) -> Iterator[None]:
+    """Other programs that never rest."""
+    programs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
 
 
 def family(pid: int) -> list[psutil.Process]:
@@ -300,7 +314,7 @@ def test_the_browser_shows_the_lineage(up: Running, tmp_path: Path) -> None:
 def test_it_leaves_no_process_and_takes_up_a_run_it_left(
     tmp_path: Path, sample_recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C in the middle of a run, then another start."""
+    """Ctrl-C in the middle of a run, then another start, on a machine that is busy by then."""
     home = tmp_path / "home"
     monkeypatch.setenv("SCRIBE_HOME", str(home))
     process, said = start(home)
@@ -314,14 +328,15 @@ def test_it_leaves_no_process_and_takes_up_a_run_it_left(
     assert process.wait(60) == 0
     assert not [child for child in children if child.is_running() and child.status() != "zombie"]
 
-    process, said = start(home)
-    try:
-        again = Running(process, home, said["UI"], storage)
-        assert again.status_when("anne/call.wav", "succeeded").error is None
-        children = family(process.pid)
-    finally:
-        process.kill()  # as hard as can be: nothing may outlive it
-        process.wait()
+    with busy_programs(4):
+        process, said = start(home)
+        try:
+            again = Running(process, home, said["UI"], storage)
+            assert again.status_when("anne/call.wav", "succeeded").error is None
+            children = family(process.pid)
+        finally:
+            process.kill()  # as hard as can be: nothing may outlive it
+            process.wait()
     _, alive = psutil.wait_procs(children, timeout=30)
     assert not alive
 

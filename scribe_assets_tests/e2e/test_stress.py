@@ -27,6 +27,7 @@ from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES
 from scribe_assets import definitions
 from scribe_assets.artifacts.documents import Result
 from scribe_assets.errors import MissingObjectError
+from scribe_assets.instance.config import packaged
 from scribe_assets.keys import RecordingRef
 from scribe_assets.launcher.hosts import host_statuses, stop_hosts
 from scribe_assets.local import stack
@@ -94,7 +95,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setenv("SCRIBE_DEVICE", "cpu")
     monkeypatch.setenv("DAGSTER_HOME", str(home / "dagster"))
     monkeypatch.setenv("PYTHONWARNINGS", "ignore")
-    config = yaml.safe_load(stack._packaged("dagster.yaml").read_text())
+    config = yaml.safe_load(packaged().read_text())
     # More deaths than anybody will see; the rule that a run is given up after two stays untested.
     config["run_retries"]["max_retries"] = 20
     (home / "dagster" / "dagster.yaml").write_text(yaml.safe_dump(config))

@@ -16,8 +16,17 @@ from scribe_assets_tests.launching import LOCATION, Launching
 
 
 @pytest.fixture
+def database() -> dict[str, object]:
+    """Where Dagster's storage is, as dagster.yaml says it; `test_postgres.py` has another one."""
+    return {}
+
+
+@pytest.fixture
 def launching(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    database: dict[str, object],
 ) -> Iterator[Launching]:
     home = tmp_path / "home"
     monkeypatch.setenv("SCRIBE_HOME", str(home))
@@ -36,6 +45,7 @@ def launching(
             {
                 "run_launcher": {**launcher, "config": config},
                 "run_retries": {"enabled": True, "max_retries": 2},
+                **database,
             }
         )
     )

@@ -26,10 +26,21 @@ from scribe_assets_tests.launching import LOCATION, Launching, with_config
 
 
 def test_runs_take_turns_by_priority_and_age(launching: Launching) -> None:
-    first = launching.launch(compute=1.0)
+    until_told = """
+while not (Path(os.environ['SCRIBE_HOME']) / 'told').exists():
+    time.sleep(0.05)
+"""
+    first = launching.launch(compute=until_told)
     worker = launching.computing(first)
     second, third = launching.launch(compute=0.2), launching.launch(compute=0.2)
     urgent = launching.launch(compute=0.2, priority=5)
+    launching.until(
+        lambda: all(
+            any("Waiting for" in message for message in launching.messages(run_id))
+            for run_id in (second, third, urgent)
+        )
+    )
+    (launching.home / "told").touch()
     for run_id in (first, second, third, urgent):
         assert launching.ends(run_id).status == DagsterRunStatus.SUCCESS
         assert launching.run(run_id).tags[DEVICE_TAG] == "cpu"

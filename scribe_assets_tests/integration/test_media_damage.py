@@ -1,8 +1,12 @@
 """What can be decoded is used, and what is lost is told; what asks for too much is refused."""
 
+import base64
 import os
 import struct
+import subprocess
+import sys
 import threading
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -127,15 +131,70 @@ def test_one_to_sixteen_channels(tmp_path: Path, number: int) -> None:
     assert conversion.duration == pytest.approx(1)
 
 
-def test_a_huge_cover_is_not_decoded(tmp_path: Path, recording: Path) -> None:
-    cover = tmp_path / "cover.png"
-    ffmpeg_run("-f", "lavfi", "-i", "color=size=14000x14000", "-frames:v", 1, cover)
-    made = tmp_path / "a.mp3"
-    ffmpeg_run("-i", recording, "-i", cover, "-map", 0, "-map", 1, "-c:v", "copy", made)
-    # Its 200 million pixels do not fit into this.
-    conversion = convert(made, tmp_path / "a.flac", limits=MediaLimits(memory_gb=0.5))
-    assert conversion.duration == pytest.approx(10, abs=0.1)
-    assert conversion.media.video_codec is None
+COVERS: dict[str, list[object]] = {
+    "mp3": ["-map", 0, "-map", 1, "-c:v", "copy"],
+    "m4a": ["-map", 0, "-map", 1, "-c:v", "copy", "-disposition:v", "attached_pic"],
+    "flac": ["-map", 0, "-map", 1, "-c:v", "copy", "-disposition:v", "attached_pic"],
+    "mkv": ["-map", 0, "-attach", "{cover}", "-metadata:s:t", "mimetype=image/png"],
+    "ogg": ["-map", 0, "-map_metadata", 2],
+}
+"""By container: how ffmpeg puts a picture beside the sound."""
+
+
+@pytest.fixture(scope="module")
+def cover(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """200 million pixels, which take 590 MB when they are decoded."""
+    packer = zlib.compressobj(1)
+    rows = [packer.compress(bytes((3 * 14_000 + 1) * 100)) for _ in range(140)]
+    header = struct.pack(">IIBBBBB", 14_000, 14_000, 8, 2, 0, 0, 0)
+    target = tmp_path_factory.mktemp("cover") / "cover.png"
+    with target.open("wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n")
+        for name, content in (
+            (b"IHDR", header),
+            (b"IDAT", b"".join(rows) + packer.flush()),
+            (b"IEND", b""),
+        ):
+            check = zlib.crc32(name + content)
+            file.write(struct.pack(">I", len(content)) + name + content + struct.pack(">I", check))
+    return target
+
+
+@pytest.mark.parametrize("suffix", COVERS)
+def test_a_huge_cover_is_not_decoded(
+    tmp_path: Path, recording: Path, cover: Path, suffix: str
+) -> None:
+    """Neither by ffmpeg nor in the process that opens the file."""
+    made, tags = tmp_path / f"a.{suffix}", tmp_path / "tags"
+    tags.write_text(f";FFMETADATA1\nMETADATA_BLOCK_PICTURE={picture_block(cover.read_bytes())}\n")
+    how = [str(option).format(cover=cover) for option in COVERS[suffix]]
+    ffmpeg_run("-i", recording, "-i", cover, "-f", "ffmetadata", "-i", tags, *how, made)
+    assert made.stat().st_size > cover.stat().st_size
+    # Its pixels do not fit into this.
+    program = (
+        "import resource, sys; from pathlib import Path;"
+        "from scribe_assets.speech.conversion import convert;"
+        "from scribe_assets.speech.media.limits import MediaLimits;"
+        "import numpy, soundfile, av;"
+        "taken = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize();"
+        "bound = taken + 400 * 2**20; resource.setrlimit(resource.RLIMIT_AS, (bound, bound));"
+        "done = convert(Path(sys.argv[1]), Path(sys.argv[2]), limits=MediaLimits(memory_gb=0.5));"
+        "print(done.duration, done.media.video_codec, done.damage)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, made, tmp_path / "a.flac"], check=True, capture_output=True
+    )
+    duration, rest = done.stdout.decode().split(" ", 1)
+    assert float(duration) == pytest.approx(10, abs=0.1)
+    assert rest.strip() == "None ()"
+
+
+def picture_block(picture: bytes) -> str:
+    """A front cover as FLAC and Ogg have it (RFC 9639, 8.8)."""
+    kind = b"image/png"
+    size = struct.pack(">IIIII", 14_000, 14_000, 24, 0, len(picture))
+    block = struct.pack(">II", 3, len(kind)) + kind + struct.pack(">I", 0) + size + picture
+    return base64.b64encode(block).decode().replace("=", "\\=")
 
 
 NOT_MEDIA = {

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
 from hypothesis import given
@@ -10,8 +9,11 @@ from hypothesis import strategies as st
 
 from scribe_assets.speech import media
 from scribe_assets.speech.conversion import Conversion, convert
-from scribe_assets.speech.media.clock import LATE, Beginnings, Clock
-from scribe_assets_tests.media import ffmpeg_run
+from scribe_assets.speech.media.clock import LATE, Beginnings, Clock, own_gaps, shared_gaps
+from scribe_assets.speech.media.decoding import decode_tracks
+from scribe_assets.speech.media.limits import DEFAULT_LIMITS
+from scribe_assets.speech.timeline import Span
+from scribe_assets_tests.media import ffmpeg_run, note, sounds
 
 CONTAINERS = {
     "mp4": "aac",
@@ -28,26 +30,14 @@ RATE = 16_000
 def beeps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three seconds of a tone."""
     target = tmp_path_factory.mktemp("beeps") / "tone.wav"
-    soundfile.write(target, tone(3.0), RATE)
+    soundfile.write(target, note(500, 3.0), RATE)
     return target
-
-
-def tone(seconds: float) -> np.ndarray:
-    return 0.4 * np.sin(2 * np.pi * 500 * np.arange(int(seconds * RATE)) / RATE)
-
-
-def sounds(target: Path) -> list[tuple[float, float]]:
-    """Where something is heard, as starts and ends in seconds, to 0.05 s."""
-    samples = np.abs(media.load(target))
-    frames = samples[: len(samples) // 800 * 800].reshape(-1, 800).max(axis=1) > 0.05
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], frames.astype(int), [0]]))) / 20
-    return [(float(start), float(end)) for start, end in edges.reshape(-1, 2)]
 
 
 def converted(source: Path, folder: Path) -> tuple[Conversion, list[tuple[float, float]]]:
     target = folder / "audio.flac"
     conversion = convert(source, target)
-    return conversion, sounds(target)
+    return conversion, sounds(media.load(target))
 
 
 @pytest.mark.parametrize("offset", [0.0, 0.5, 5.0, 600.0])
@@ -88,6 +78,62 @@ def test_a_hole_in_the_time_stamps(tmp_path: Path, beeps: Path, container: str, 
     assert hole.end == pytest.approx(1.5 + gap, abs=0.12)
 
 
+@pytest.mark.parametrize("with_video", [False, True])
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_several_holes(tmp_path: Path, beeps: Path, container: str, with_video: bool) -> None:
+    """Of two, half a second and four seconds, after each of three quarters of a second."""
+    video = ["-f", "lavfi", "-i", "color=size=32x32:rate=5:duration=10"] if with_video else []
+    codec = ["-c:v", "libvpx" if container == "webm" else "libx264"] if with_video else []
+    made = tmp_path / f"gaps.{container}"
+    later = "gte(T\\,0.75)*2+gte(T\\,1.5)*0.5+gte(T\\,2.25)*4"
+    ffmpeg_run(
+        *video, "-i", beeps, "-filter:a", f"asetpts=PTS+({later})/TB",
+        *codec, "-c:a", CONTAINERS[container], "-f", muxer(container), made,
+    )  # fmt: skip
+    conversion, heard = converted(made, tmp_path)
+    expected = [(0, 0.75), (2.75, 3.5), (4, 4.75), (8.75, 9.5)]
+    assert heard == [pytest.approx(span, abs=0.2) for span in expected]
+    gaps = [(gap.start, gap.end) for gap in conversion.timeline.gaps]
+    holes = [(0.75, 2.75), (3.5, 4), (4.75, 8.75)]
+    assert gaps == [pytest.approx(hole, abs=0.2) for hole in holes]
+    assert {gap.track for gap in conversion.timeline.gaps} == {None}
+    assert not conversion.damage
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_hole_in_one_of_two_tracks(tmp_path: Path, beeps: Path, container: str) -> None:
+    """The tracks stay side by side, and the hole is told of the track that has it."""
+    made = tmp_path / f"tracks.{container}"
+    ffmpeg_run(
+        "-i", beeps, "-i", beeps, "-map", 0, "-map", 1,
+        "-filter:a:0", "apad=pad_dur=2", "-filter:a:1", "asetpts=PTS+gte(T\\,1.5)*2/TB",
+        "-c:a", CONTAINERS[container], "-f", muxer(container), made,
+    )  # fmt: skip
+    decoded = decode_tracks(made, tmp_path, DEFAULT_LIMITS)
+    one, two = [sounds(track.channel(0)[:]) for track in decoded.tracks]
+    assert one == [pytest.approx((0, 3), abs=0.12)]
+    assert two == [pytest.approx((0, 1.5), abs=0.12), pytest.approx((3.5, 5), abs=0.12)]
+    (gap,) = decoded.timeline().gaps
+    assert (gap.start, gap.end) == pytest.approx((1.5, 3.5), abs=0.12)
+    assert gap.track == 2
+
+
+def test_holes_of_tracks_that_end_and_overlap() -> None:
+    """A gap is one of all tracks where none has sound; a track that has ended has none."""
+    beginnings = Beginnings(continuous=True, shifts=[0])
+    long, short, holed = (Clock(beginnings, 1_000) for _ in range(3))
+    short.place(0, 500)
+    for clock, holes in ((long, [(1_000, 3_000)]), (holed, [(1_500, 3_500), (4_000, 4_500)])):
+        start = 0
+        for hole, goes_on in [*holes, (5_000, None)]:
+            clock.place(start, hole - start)
+            start = goes_on or 0
+    shared = shared_gaps([long, short, holed])
+    assert shared == [Span(1_500, 3_000)]
+    assert own_gaps(long, shared) == []
+    assert own_gaps(holed, shared) == [Span(4_000, 4_500)]
+
+
 def muxer(container: str) -> str:
     return {"mkv": "matroska", "ts": "mpegts"}.get(container, container)
 
@@ -107,35 +153,6 @@ def test_a_segment_of_a_stream_begins_at_its_own_start(
     conversion, heard = converted(made, tmp_path)
     assert heard == [pytest.approx((0, 3), abs=0.15)]
     assert conversion.duration < 4
-
-
-JOINED = {
-    "mp3": "libmp3lame", "aac": "aac", "m4a": "aac", "mp4": "aac", "mov": "aac", "mkv": "libvorbis",
-    "webm": "libopus", "ogg": "libvorbis", "opus": "libopus", "flac": "flac", "wav": "pcm_s16le",
-    "aiff": "pcm_s16be", "ts": "aac", "avi": "libmp3lame", "wma": "wmav2",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("container", JOINED)
-def test_joined_files_keep_what_they_hold(tmp_path: Path, beeps: Path, container: str) -> None:
-    """Neither is the second one lost, nor is there time between them that nobody recorded."""
-    one, two = tmp_path / f"one.{container}", tmp_path / f"two.{container}"
-    ffmpeg_run("-i", beeps, "-c:a", JOINED[container], one)
-    two.write_bytes(one.read_bytes() * 2)
-    conversion, heard = converted(two, tmp_path)
-    assert conversion.duration == pytest.approx(6, abs=0.3)
-    assert sum(end - start for start, end in heard) == pytest.approx(6, abs=0.3)
-    assert not conversion.damage
-
-
-def test_the_second_of_joined_files_may_be_damaged(tmp_path: Path, beeps: Path) -> None:
-    made = tmp_path / "joined.mp4"
-    ffmpeg_run("-i", beeps, "-c:a", "aac", made)
-    whole = made.read_bytes()
-    made.write_bytes(whole + whole[:64] + b"\0" * 500)
-    conversion, heard = converted(made, tmp_path)
-    assert heard == [pytest.approx((0, 3), abs=0.12)]
-    assert len(conversion.damage) <= 1
 
 
 @given(

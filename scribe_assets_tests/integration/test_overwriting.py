@@ -1,14 +1,14 @@
 """An upload that is overwritten, or gets its options, while a run waits: transcribed once."""
 
-import shutil
 from pathlib import Path
 
 import pytest
-from dagster import DagsterInstance, ExecuteInProcessResult
+from dagster import ExecuteInProcessResult
 
 from scribe_assets.artifacts.documents import Options, Recording, Result
+from scribe_assets.instance.config import open_instance
 from scribe_assets.keys import RecordingRef
-from scribe_assets.local.stack import _packaged
+from scribe_assets.settings import Settings
 from scribe_assets.storage.layout import sidecar_key
 from scribe_assets.storage.recordings import read_document, read_status, write_document
 from scribe_assets.tags import ETAG_TAG, PARENT_RUN_ID_TAG, PARTITION_TAG, RETRY_NUMBER_TAG
@@ -85,8 +85,7 @@ def test_wrong_options_still_fail_the_run(scribe: Scribe, ref: RecordingRef) -> 
 
 def test_runs_of_one_recording_come_one_after_the_other(tmp_path: Path) -> None:
     """As the second one could not see what the first one has done otherwise."""
-    shutil.copy(_packaged("dagster.yaml"), tmp_path / "dagster.yaml")
-    with DagsterInstance.from_config(str(tmp_path)) as instance:
+    with open_instance(Settings(home=tmp_path)) as instance:
         queue = instance.get_concurrency_config().run_queue_config
         assert queue is not None
         assert queue.tag_concurrency_limits == [

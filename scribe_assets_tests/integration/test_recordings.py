@@ -216,6 +216,14 @@ def test_options_of_an_upload_stand_over_those_of_its_user(embedded_storage: S3S
         read_options(embedded_storage, "anne/alone.wav")
 
 
+@pytest.mark.parametrize("key", ["anne/big.wav.scribe.json", "anne/.scribe.json"])
+def test_options_that_are_far_too_large_are_not_read(embedded_storage: S3Storage, key: str) -> None:
+    options = b'{"hotwords": "' + b"x" * (8 << 20) + b'"}'
+    embedded_storage.write(embedded_storage.uploads_bucket, key, options, "application/json")
+    with pytest.raises(DocumentError, match=f"{key}.* at most 1048576 are read"):
+        read_options(embedded_storage, "anne/big.wav")
+
+
 def test_options_of_all_uploads_without_a_folder(embedded_storage: S3Storage) -> None:
     bucket, options = embedded_storage.uploads_bucket, b'{"language": "fr"}'
     embedded_storage.write(bucket, "default/.scribe.json", options, "application/json")

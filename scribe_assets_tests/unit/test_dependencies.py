@@ -4,7 +4,7 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRA = PROJECT["optional-dependencies"]
 OURS = {"scribe_assets", "scribe_assets_tests", "benchmarks"}
 
 
@@ -51,11 +52,11 @@ def imports(file: Path) -> Iterator[str]:
             yield ".".join(module.split(".")[:2])
 
 
-def undeclared(folder: str, allowed: set[str]) -> dict[str, str]:
+def undeclared(files: Iterable[Path], allowed: set[str]) -> dict[str, str]:
     """Module to file, for modules that none of the allowed distributions installs."""
     packages = frozenset[str]().union(*map(installed_by, allowed))
     found = {}
-    for file in sorted((ROOT / folder).rglob("*.py")):
+    for file in sorted(files):
         for module in imports(file):
             top = module.partition(".")[0]
             if top in sys.stdlib_module_names or top in OURS:
@@ -69,15 +70,26 @@ def undeclared(folder: str, allowed: set[str]) -> dict[str, str]:
 TYPES = {"mypy_boto3_s3.S3Client"}
 
 
+# What is imported only where somebody has asked for an extra.
+OPTIONAL = {ROOT / "scribe_assets/instance/postgres.py": "postgres"}
+
+
 def test_the_package_imports_only_what_it_declares() -> None:
-    found = undeclared("scribe_assets", declared(PROJECT["dependencies"]))
+    files = {*(ROOT / "scribe_assets").rglob("*.py")} - {*OPTIONAL}
+    found = undeclared(files, declared(PROJECT["dependencies"]))
     assert {module: file for module, file in found.items() if module not in TYPES} == {}
+
+
+def test_what_is_optional_imports_only_what_its_extra_declares() -> None:
+    for file, extra in OPTIONAL.items():
+        assert undeclared([file], declared(PROJECT["dependencies"] + EXTRA[extra])) == {}
 
 
 @pytest.mark.parametrize("folder", ["scribe_assets_tests", "benchmarks"])
 def test_tests_and_benchmarks_import_only_what_is_declared(folder: str) -> None:
-    extra = PROJECT["optional-dependencies"]["dev"]
-    assert undeclared(folder, declared(PROJECT["dependencies"] + extra)) == {}
+    extra = EXTRA["dev"] + EXTRA["postgres"]  # the one has the other
+    files = (ROOT / folder).rglob("*.py")
+    assert undeclared(files, declared(PROJECT["dependencies"] + extra)) == {}
 
 
 def locked(name: str) -> dict[str, str]:
@@ -89,6 +101,6 @@ def locked(name: str) -> dict[str, str]:
 def test_the_image_is_made_of_what_was_tested() -> None:
     tested, image = locked("requirements.lock"), locked("requirements-runtime.lock")
     assert {name: lines for name, lines in image.items() if tested.get(name) != lines} == {}
-    assert declared(PROJECT["dependencies"]) <= set(image)
-    tools = declared(PROJECT["optional-dependencies"]["dev"]) - declared(PROJECT["dependencies"])
-    assert {"mypy", "pytest", "ruff"} <= tools - set(image)
+    needed = declared(PROJECT["dependencies"] + EXTRA["postgres"])
+    assert needed <= set(image)
+    assert {"mypy", "pytest", "ruff"} <= declared(EXTRA["dev"]) - set(image)

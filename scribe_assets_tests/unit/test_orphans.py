@@ -8,7 +8,7 @@ from dagster import DagsterInstance, DagsterRunStatus, job, op
 
 from scribe_assets.launcher import liveness
 from scribe_assets.local.stack import fail_orphans
-from scribe_assets.tags import WILL_RETRY_TAG
+from scribe_assets.tags import LOST_TAG, MAX_RETRIES_TAG, WILL_RETRY_TAG
 
 
 @op
@@ -44,6 +44,8 @@ def test_lost_runs_are_taken_up_again_and_cancelled_ones_are_not(
     for run_id in (lost, never_began):
         assert after[run_id].status == DagsterRunStatus.FAILURE
         assert after[run_id].tags[WILL_RETRY_TAG] == "true"
+        assert after[run_id].tags[LOST_TAG] == "1"
+        assert after[run_id].tags[MAX_RETRIES_TAG] == "3", "it costs none of the two tries"
     assert after[cancelled].status == DagsterRunStatus.CANCELED
     assert after[alive].status == DagsterRunStatus.STARTED
     assert after[waiting].status == DagsterRunStatus.NOT_STARTED

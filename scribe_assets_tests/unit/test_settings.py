@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from scribe_assets import settings as settings_module
 from scribe_assets.errors import SettingsError
 from scribe_assets.settings import Settings
 
@@ -27,6 +28,11 @@ def test_defaults_need_nothing() -> None:
         ("MINIO_ENDPOINT", "not a host", "host:port"),
         ("SCRIBE_UPLOADS_BUCKET", "Up", "bucket name"),
         ("SCRIBE_HOME", __file__, "folder"),
+        ("SCRIBE_POSTGRES_URL", "mysql://me:hush@db/scribe", "postgresql://user:password@host"),
+        ("SCRIBE_POSTGRES_URL", "postgresql://me:hush@db:99999/scribe", "postgresql://user:pass"),
+        ("SCRIBE_POSTGRES_URL", "postgresql://me:hu/sh@db/scribe", "%XX"),
+        ("SCRIBE_POSTGRES_URL", "postgresql://me:hu%sh@db/scribe", "%XX"),
+        ("SCRIBE_POSTGRES_URL", "postgresql://me:hush@db", "/database"),
     ],
 )
 def test_a_wrong_value_is_one_line(
@@ -39,6 +45,7 @@ def test_a_wrong_value_is_one_line(
     assert len(lines) == 1
     assert lines[0].startswith(f"{variable}: ")
     assert accepts in lines[0]
+    assert "hush" not in lines[0]
 
 
 def test_every_wrong_value_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,6 +63,7 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINIO_ACCESS_KEY", "me")
     monkeypatch.setenv("MINIO_SECRET_KEY", "hush-hush")
     monkeypatch.setenv("HF_TOKEN", "hf_hush")
+    monkeypatch.setenv("SCRIBE_POSTGRES_URL", "postgresql://me:hush@db/scribe?password=hush")
     assert "hush" not in repr(Settings.load())
     monkeypatch.setenv("SCRIBE_DEVICE", "gpu")
     with pytest.raises(SettingsError) as caught:
@@ -151,3 +159,24 @@ def test_a_secret_is_not_given_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     with pytest.raises(SettingsError, match=r"^HF_TOKEN, HF_TOKEN_FILE: ") as caught:
         Settings.load()
     assert "hush" not in str(caught.value)
+
+
+def test_postgres_without_its_packages_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SCRIBE_POSTGRES_URL", "postgresql://me:hush@db/scribe")
+    monkeypatch.setattr(settings_module, "find_spec", lambda _name: None)
+    with pytest.raises(SettingsError, match=r"SCRIBE_POSTGRES_URL: .*scribe-assets\[postgres\]"):
+        Settings.load()
+
+
+def test_the_place_of_the_database_has_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not Settings.load().has_postgres
+    for url, place in (
+        ("postgresql://me:hu%2Fsh@db:5433/scribe", "db:5433, database scribe"),
+        ("postgres://db/scribe?sslmode=require&password=hush", "db, database scribe"),
+        ("postgresql+psycopg2://me@[::1]/scribe", "[::1], database scribe"),
+        ("postgresql:///scribe?host=/run/postgresql", "a local socket, database scribe"),
+    ):
+        monkeypatch.setenv("SCRIBE_POSTGRES_URL", url)
+        assert Settings.load().postgres_place == place

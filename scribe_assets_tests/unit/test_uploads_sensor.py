@@ -147,7 +147,8 @@ def test_what_is_requested_for_an_upload(sensor: Sensor) -> None:
     bucket = sensor.storage.uploads_bucket
     sensor.storage.write(bucket, sidecar_key("anne/a.wav"), '{"job_id": "7"}', "application/json")
     sensor.put("anne/a.wav")
-    upload = sensor.storage.head(bucket, "anne/a.wav")
+    listed = sensor.storage.objects(bucket)  # whose time may be a second from that of a HEAD
+    (upload,) = [item for item in listed if item.key == "anne/a.wav"]
     run = sensor.tick()["anne/a.wav"]
     assert run.partition_key == partition(upload)
     assert run.run_key == f"{partition(upload)}:{upload.etag}:{upload.last_modified:%Y%m%dT%H%M%S}"
@@ -165,7 +166,7 @@ def test_a_sensor_that_was_reset_changes_no_status(sensor: Sensor) -> None:
     assert running is not None
     write_status(sensor.storage, running)
     sensor.cursor = ""
-    assert list(sensor.tick()) == ["a.wav"]
+    assert sensor.tick() == {}
     assert sensor.state("a.wav") == "running"
 
 

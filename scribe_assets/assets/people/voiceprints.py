@@ -16,6 +16,7 @@ from dagster import (
 
 from scribe_assets.artifacts.documents import Document, Voiceprints
 from scribe_assets.artifacts.documents.text import one_line
+from scribe_assets.artifacts.facts import facts
 from scribe_assets.artifacts.formats.md import escape
 from scribe_assets.assets.external import identity_bank
 from scribe_assets.assets.stage import Progress
@@ -66,12 +67,9 @@ def voiceprints(
     return MaterializeResult(
         metadata={
             "uri": MetadataValue.url(f"s3://{storage.processed_bucket}/{voiceprints_key(user_id)}"),
-            "people": len(document.people),
-            "recognisable": len(document.voiceprints()),
+            **facts(document),
             "same_person_twice": len(problems.same),
-            "samples": sum(len(person.samples) for person in document.people),
             "samples_embedded": embedded,
-            "model": document.model,
             "preview": MetadataValue.md(table(document)),
             "seconds": round(progress.seconds, 3),
         },

@@ -7,6 +7,7 @@ from pathlib import Path
 from dagster import AssetExecutionContext, MetadataValue, Output, ResourceParam, asset
 
 from scribe_assets.artifacts.documents import Options, Recording, TakenTrack, TracksTaken
+from scribe_assets.artifacts.facts import facts
 from scribe_assets.artifacts.formats.md import escape
 from scribe_assets.assets.media_rules import MediaRules
 from scribe_assets.assets.stage import is_done_already, stage
@@ -64,17 +65,8 @@ def converted_audio(
         yield Output(
             ConvertedAudio(recording, folder=Path(folder)),
             metadata={
-                "duration": recording.duration,
-                "upload": upload.uri,
-                "container": recording.media.container,
-                "codec": recording.media.audio_codec,
-                "channels": recording.media.channels,
-                "sample_rate": recording.media.sample_rate,
-                "starts_at": recording.timeline.start,
-                "gaps": len(recording.timeline.gaps),
-                "tracks": conversion.choice.reason,
+                **facts(recording),
                 "damage": MetadataValue.md(escape("\n".join(recording.damage)) or "none"),
-                "ffmpeg_warnings": conversion.warnings or "none",
                 **running.speed(recording.duration),
             },
         )

@@ -3,6 +3,7 @@
 from dagster import AssetExecutionContext, MetadataValue, Output, ResourceParam, asset
 
 from scribe_assets.artifacts.documents import Diarization, Options
+from scribe_assets.artifacts.facts import facts
 from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.partitions import recordings
@@ -56,9 +57,7 @@ def diarization(
         return Output(
             document,
             metadata={
-                "speakers": len(seconds),
-                "speakers_between": " and ".join(map(str, timeline.number or ["not known"])),
-                "turns": len(timeline.turns),
+                **facts(document),
                 **models.facts("diarization"),
                 "preview": MetadataValue.md(f"| speaker | seconds |\n|---|---|\n{rows}"),
                 **running.speed(recording.duration),

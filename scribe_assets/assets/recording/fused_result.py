@@ -3,7 +3,8 @@
 from dagster import AssetExecutionContext, MetadataValue, Output, asset
 
 from scribe_assets.artifacts.documents import Diarization, Result, SpeakerIdentities, Transcript
-from scribe_assets.artifacts.formats import md, plain
+from scribe_assets.artifacts.facts import facts
+from scribe_assets.artifacts.formats import md
 from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.library.naming import combine, without_forgotten
@@ -36,15 +37,11 @@ def fused_result(
         check_versions(recording, diarization, speaker_identities, transcript)
         identities = without_forgotten(storage, running.ref.user_id, speaker_identities)
         result = combine(recording, diarization, identities, transcript)
-        words = [word for segment in result.segments for word in segment.words]
         preview = "\n".join(md.render(result).splitlines()[:PREVIEW_LINES])
         return Output(
             result,
             metadata={
-                "segments": len(result.segments),
-                "words": len(words),
-                "words_in_overlap": sum(word.overlap for word in words),
-                "speakers": plain.facts(result),
+                **facts(result),
                 "preview": MetadataValue.md(preview),
                 **running.speed(recording.duration),
             },

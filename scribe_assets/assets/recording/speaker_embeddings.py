@@ -3,6 +3,7 @@
 from dagster import AssetExecutionContext, Output, ResourceParam, asset
 
 from scribe_assets.artifacts.documents import Diarization, SpeakerEmbeddings
+from scribe_assets.artifacts.facts import facts
 from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.partitions import recordings
@@ -42,13 +43,13 @@ def speaker_embeddings(
                 for voice in embed_speakers(model, track, own)
             ]
         voices.sort(key=lambda voice: voice.label)
+        document = SpeakerEmbeddings.of(
+            recording.recording_id, models.names["embedding"], voices, recording.source
+        )
         return Output(
-            SpeakerEmbeddings.of(
-                recording.recording_id, models.names["embedding"], voices, recording.source
-            ),
+            document,
             metadata={
-                "speakers": len(voices),
-                "with_enough_speech": sum(voice.embedding is not None for voice in voices),
+                **facts(document),
                 **models.facts("embedding"),
                 **running.speed(recording.duration),
             },

@@ -12,6 +12,7 @@ from dagster import (
 
 from scribe_assets.artifacts.documents import SpeakerEmbeddings, SpeakerIdentities, Voiceprints
 from scribe_assets.artifacts.documents.text import one_line
+from scribe_assets.artifacts.facts import facts
 from scribe_assets.artifacts.formats.md import escape
 from scribe_assets.assets.identification import Identification
 from scribe_assets.assets.people.voiceprints import voiceprints
@@ -67,9 +68,7 @@ def speaker_identities(
         return Output(
             document,
             metadata={
-                "identified": sum(i.person_id is not None for i in document.identities),
-                "speakers": len(document.identities),
-                "enrolled": len(document.enrolled),
+                **facts(document),
                 "preview": MetadataValue.md(
                     f"| label | person | name | why |\n|---|---|---|---|\n{rows}"
                 ),

@@ -3,6 +3,7 @@
 from dagster import AssetExecutionContext, MetadataValue, Output, ResourceParam, asset
 
 from scribe_assets.artifacts.documents import Transcript
+from scribe_assets.artifacts.facts import facts
 from scribe_assets.artifacts.formats.md import escape
 from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
@@ -54,21 +55,20 @@ def transcript(
                 ]
             )
         text = join_texts((segment.text, segment.language) for segment in said.segments)
+        document = Transcript(
+            recording_id=recording.recording_id,
+            source=recording.source,
+            model=models.names["transcription"],
+            language=said.language,
+            language_probability=said.language_probability,
+            segments=said.segments,
+            unheard=said.unheard,
+            language_heard=said.language_heard,
+        )
         return Output(
-            Transcript(
-                recording_id=recording.recording_id,
-                source=recording.source,
-                model=models.names["transcription"],
-                language=said.language,
-                language_probability=said.language_probability,
-                segments=said.segments,
-                unheard=said.unheard,
-                language_heard=said.language_heard,
-            ),
+            document,
             metadata={
-                "language": said.language or "none",
-                "words": sum(len(segment.words) for segment in said.segments),
-                "unheard_seconds": round(sum(span.duration for span in said.unheard), 3),
+                **facts(document),
                 **{f"removed_{reason}": count for reason, count in said.removed.items() if count},
                 **models.facts("transcription"),
                 "preview": MetadataValue.md(escape(text[:PREVIEW_CHARACTERS]) or "*No speech.*"),

@@ -2,7 +2,11 @@
 
 limits     what one file may take of this machine
 formats    which containers are opened at all
-parts      joined files, and headers that are wrong about their length
+part       bytes that are a media file by themselves, and what its header should say
+chunks     the parts of WAV, AIFF, CAF and the like
+matroska   those of Matroska and WebM
+streams    those of MPEG-TS and MPEG-PS
+parts      joined files, and headers that are wrong about their length, of all containers
 probing    container, tracks, and where the timeline begins
 ffmpeg     the process that decodes, and its bounds
 clock      where samples belong on the timeline
@@ -12,6 +16,7 @@ audio      converted audio, as everybody reads it
 
 from scribe_assets.speech.media.audio import (
     SAMPLE_RATE,
+    SPEECH_BANDS,
     AudioFile,
     Waveform,
     cut,
@@ -21,6 +26,7 @@ from scribe_assets.speech.media.ffmpeg import ffmpeg_binary
 
 __all__ = [
     "SAMPLE_RATE",
+    "SPEECH_BANDS",
     "AudioFile",
     "Waveform",
     "cut",

@@ -10,6 +10,9 @@ from scribe_assets.speech.timeline import Span
 SAMPLE_RATE = 16_000
 """Samples a second of all audio after conversion; every model here was trained on it."""
 
+SPEECH_BANDS = (200, 400, 700, 1100, 1700, 2500, 4000, 7000)
+"""Borders in Hz of bands, in each of which there is a part of speech."""
+
 BYTES_A_SAMPLE = 2
 """Decoded sound has 16 bits."""
 

@@ -1,8 +1,9 @@
 """Where decoded sound belongs on the timeline of its file, by the time stamps of its frames."""
 
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 
-from scribe_assets.speech.timeline import Span
+from scribe_assets.speech.timeline import Span, subtract
 
 LATE = 0.1
 """Seconds by which a frame may be later than the end of the one before it. Time stamps of some
@@ -48,7 +49,8 @@ class Placement:
 
 @dataclass
 class Clock:
-    """The position of one track; all numbers are samples after the file's beginning.
+    """The position of one track; all numbers are samples after the file's beginning. Its sound lies
+    between `start` and `end`.
 
     >>> clock = Clock(Beginnings(continuous=True, shifts=[0]), sample_rate=1000)
     >>> clock.place(5000, 100), clock.place(5100, 100), clock.place(8000, 100)
@@ -63,6 +65,7 @@ Placement(silence=2800, dropped=0))
     position: int = 0
     heard: int = 0
     start: int | None = None
+    end: int = 0
     gaps: list[Span[int]] = field(default_factory=list)
     parts: list[int] = field(default_factory=list)
     _part: int = 0
@@ -90,6 +93,7 @@ Placement(silence=2800, dropped=0))
             self.start = silence
         self.heard += count - dropped
         self.position += silence + count - dropped
+        self.end = self.position
         return Placement(silence, dropped)
 
     def continued(self, beginnings: Beginnings) -> "Clock":
@@ -111,3 +115,33 @@ Placement(silence=2800, dropped=0))
             self.beginnings.shifts.append(self.position - stamp)
         self.parts.append(self.position)
         return stamp + self.beginnings.shifts[self._part] - self.position
+
+
+def shared_gaps(clocks: list[Clock]) -> list[Span[int]]:
+    """Where no track has sound, between the first and the last sound of all.
+
+    Args:
+        clocks: of the tracks that have sound.
+    """
+    whole = Span(min(clock.start or 0 for clock in clocks), max(clock.end for clock in clocks))
+    sound = [span for clock in clocks for span in _between(clock.start or 0, clock.gaps, clock.end)]
+    gaps = subtract([whole], sound)
+    return [gap for gap in gaps if gap.duration > LATE * clocks[0].sample_rate]
+
+
+def own_gaps(clock: Clock, shared: list[Span[int]]) -> list[Span[int]]:
+    """The gaps of a track during which another one has sound."""
+    ends = [gap.end for gap in shared]
+
+    def is_shared(gap: Span[int]) -> bool:
+        first = bisect_left(ends, gap.start + 1)
+        return first < len(shared) and shared[first].start < gap.end
+
+    return [gap for gap in clock.gaps if not is_shared(gap)]
+
+
+def _between(start: int, gaps: list[Span[int]], end: int) -> list[Span[int]]:
+    """What lies between gaps that are in order."""
+    starts = [start, *(gap.end for gap in gaps)]
+    ends = [*(gap.start for gap in gaps), end]
+    return [Span(one, other) for one, other in zip(starts, ends, strict=True)]

@@ -7,26 +7,24 @@ that, `aresample=async`, believes every jump, and makes 110 s of two joined file
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from scribe_assets.errors import MediaError
 from scribe_assets.speech.media.audio import BYTES_A_SAMPLE, SAMPLE_RATE, PcmChannel
-from scribe_assets.speech.media.clock import Beginnings, Clock
+from scribe_assets.speech.media.clock import Beginnings, Clock, own_gaps, shared_gaps
 from scribe_assets.speech.media.ffmpeg import BoundedFfmpeg
 from scribe_assets.speech.media.formats import input_options
 from scribe_assets.speech.media.frames import FILTER, Run, read_runs
 from scribe_assets.speech.media.limits import MediaLimits
-from scribe_assets.speech.media.parts import Part, find_parts
+from scribe_assets.speech.media.part import Part, mended
+from scribe_assets.speech.media.parts import find_parts
 from scribe_assets.speech.media.plain_mix import PlainMix
 from scribe_assets.speech.media.probing import Opened, open_part, refuse_empty
 from scribe_assets.speech.media_info import FileTimeline, MediaInfo, TrackInfo
 from scribe_assets.speech.progress import Progress
-from scribe_assets.speech.timeline import TimeSpan
-
-if TYPE_CHECKING:
-    pass
+from scribe_assets.speech.timeline import Gap
 
 NEGLIGIBLE_LOSS = 1.0
 """Seconds of sound less than the file promises that are not told: containers round."""
@@ -76,17 +74,28 @@ class Decoded:
         return max((track.seconds for track in self.tracks), default=0.0)
 
     def timeline(self) -> FileTimeline:
-        """Where the sound lies, of all tracks together: a gap is one in every track that has sound
-        on both sides of it."""
+        """Where the sound lies, of all tracks together; gaps of one track alone say which it is."""
         clocks = [t.clock for t in self.tracks if t.clock and t.clock.start is not None]
         if not clocks:
             return FileTimeline()
-        main = min(clocks, key=lambda clock: len(clock.gaps))
-        rate = SAMPLE_RATE
+        rate, shared = SAMPLE_RATE, shared_gaps(clocks)
+        gaps = [(gap, None) for gap in shared] + [
+            (gap, track.info.number)
+            for track in self.tracks
+            if track.clock and len(clocks) > 1
+            for gap in own_gaps(track.clock, shared)
+        ]
+        main = max(clocks, key=lambda clock: len(clock.parts))
         return FileTimeline(
             start=round(min(clock.start or 0 for clock in clocks) / rate, 3),
             gaps=tuple(
-                TimeSpan(round(gap.start / rate, 3), round(gap.end / rate, 3)) for gap in main.gaps
+                sorted(
+                    (
+                        Gap(round(gap.start / rate, 3), round(gap.end / rate, 3), track)
+                        for gap, track in gaps
+                    ),
+                    key=lambda gap: (gap.start, gap.end),
+                )
             ),
             parts=tuple(round(part / rate, 3) for part in main.parts),
             audio_end=round(self.seconds, 3),
@@ -114,6 +123,7 @@ def decode_tracks(
     """
     refuse_empty(source)
     parts = find_parts(source)
+    source = mended(source, parts, folder)
     first = open_part(source, parts[0], limits)
     decoded = Decoded(
         first.info,
@@ -128,8 +138,8 @@ def decode_tracks(
         for track in first.info.tracks
         if track.codec is None
     ]
-    decoder = _Decoder(source, limits, decoded, progress, plain)
     with ExitStack() as stack:
+        decoder = _Decoder(source, limits, decoded, progress, stack, plain)
         decoder.files = [stack.enter_context(track.path.open("wb")) for track in decoded.tracks]
         stack.callback(decoder.end_plain)
         decoder.decode(first, parts[0])
@@ -160,6 +170,7 @@ class _Decoder:
     limits: MediaLimits
     decoded: Decoded
     progress: Progress | None
+    stack: ExitStack
     plain: Path | None = None
     files: list[IO[bytes]] = field(default_factory=list)
     written: int = 0
@@ -180,14 +191,29 @@ class _Decoder:
                 f"a part that begins at {begins:.1f} s was left out: {error}"
             )
             return
+        self._add_tracks(opened)
         self.decode(opened, part)
+
+    def _add_tracks(self, opened: Opened) -> None:
+        """Take the tracks of a part that those before it did not have; they are silent there."""
+        known = {track.number for track in self.decoded.info.tracks}
+        new = tuple(track for track in opened.info.tracks if track.number not in known)
+        for info in new:
+            if info.number in opened.streams:
+                path = self.decoded.tracks[0].path.with_name(f"track-{info.number}.pcm")
+                self.decoded.tracks.append(DecodedTrack(info, path))
+                self.files.append(self.stack.enter_context(path.open("wb")))
+        if new:
+            self.decoded.info = replace(self.decoded.info, tracks=(*self.decoded.info.tracks, *new))
+            self.end_plain()
+            self.plain = self.decoded.plain = None
+            self.even_out()
 
     def even_out(self) -> None:
         """Let all tracks end where the longest one ends."""
         end = max((t.clock.position for t in self.decoded.tracks if t.clock), default=0)
         for track, file in zip(self.decoded.tracks, self.files, strict=True):
-            channels = max(track.channels, 1)
-            track.channels = channels
+            channels = track.channels = track.channels or max(track.info.channels, 1)
             file.flush()
             os.truncate(file.fileno(), end * channels * BYTES_A_SAMPLE)
             file.seek(0, os.SEEK_END)
@@ -231,10 +257,7 @@ class _Decoder:
             )
 
     def _arguments(self, opened: Opened, part: Part, tracks: list[DecodedTrack]) -> list[str]:
-        options = input_options()
-        if part.ignore_length:
-            options["ignore_length"] = "1"
-        inputs = [text for name, value in options.items() for text in (f"-{name}", value)]
+        inputs = [text for name, value in input_options().items() for text in (f"-{name}", value)]
         outputs = []
         for number, track in enumerate(tracks):
             outputs += ["-map", f"0:{opened.streams[track.info.number]}"]
@@ -285,14 +308,17 @@ class _Decoder:
 
     def tell_of_loss(self) -> None:
         """Say where less could be decoded than a track promises, or not all between its ends."""
-        gaps = sum(gap.duration for gap in self.decoded.timeline().gaps)
+        clocks = [track.clock for track in self.decoded.tracks if track.clock]
+        gaps = max(sum(gap.duration for gap in clock.gaps) for clock in clocks) / SAMPLE_RATE
         if gaps and self.decoded.complaints:  # a pause in the recording, ffmpeg is silent about
             self.decoded.damage.append(f"{gaps:.1f} s could not be decoded; they are silent")
         for track in self.decoded.tracks:
             if track.clock is None or len(self.decoded.damage) > 20:
                 continue
             heard = track.clock.heard / SAMPLE_RATE
-            if track.promised - heard > max(NEGLIGIBLE_LOSS, 0.01 * track.promised):
+            holes = track.clock.gaps if track.clock.beginnings.continuous else []
+            missing = track.promised - heard - sum(hole.duration for hole in holes) / SAMPLE_RATE
+            if missing > max(NEGLIGIBLE_LOSS, 0.01 * track.promised):
                 which = f"track {track.info.number}" if len(self.decoded.tracks) > 1 else "the file"
                 self.decoded.damage.append(
                     f"{which} promises {track.promised:.1f} s of sound, "

@@ -7,11 +7,12 @@ which channel.
 
 import queue
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from scribe_assets.speech.media.audio import BYTES_A_SAMPLE, SAMPLE_RATE
+from scribe_assets.speech.media.audio import BYTES_A_SAMPLE, SAMPLE_RATE, SPEECH_BANDS
 
 BLOCK = 10 * SAMPLE_RATE
 """Samples that are mixed at once."""
@@ -25,8 +26,8 @@ where one is half as loud, 1/2 for two speakers of whom each has a channel, 0 fo
 Less in a single second calls for the closer look."""
 
 LOUD = 10**-3.0
-"""Power against that of a loud second, from which on a second counts: 30 dB less. Below is noise,
-which differs between channels; a soft speaker is above."""
+"""Power against that of a loud second, from which on a second counts, and of a band against that of
+all: 30 dB less. Below is noise, which differs between channels; a soft speaker is above."""
 
 FLOOR = 10**-8.0
 """Mean power of a sample below which nothing is heard by anybody: -80 dB of full scale."""
@@ -46,6 +47,7 @@ class PlainMix:
         self._pending: list[bytes] = []
         self._pending_bytes = 0
         self._powers: list[np.ndarray] = []
+        self._band_powers = np.zeros((2, len(SPEECH_BANDS) - 1))
         self._fault: Exception | None = None
         self._thread = threading.Thread(target=self._write_all, daemon=True)
         self._thread.start()
@@ -75,14 +77,19 @@ class PlainMix:
             raise self._fault
 
     def is_one_sound(self) -> bool:
-        """Whether all channels are alike in every second in which something is heard."""
+        """Whether all channels are alike in every second in which something is heard, and in every
+        band: where one is inverted between 2 and 4 kHz, their mean has vowels and no consonants."""
         if self._channels == 1:
             return True
         if not self._powers:
             return False
         of_mean, of_all = np.concatenate(self._powers, axis=1)
         heard = of_all > max(FLOOR, LOUD * float(np.quantile(of_all, 0.95)))
-        return bool(heard.any() and (of_mean[heard] >= ALIKE * of_all[heard]).all())
+        if not heard.any() or (of_mean[heard] < ALIKE * of_all[heard]).any():
+            return False
+        of_mean, of_all = self._band_powers
+        heard = of_all > LOUD * of_all.sum()
+        return not (of_mean[heard] < ALIKE * of_all[heard]).any()
 
     def _flush(self) -> None:
         if self._pending:
@@ -120,4 +127,22 @@ class PlainMix:
         mixed = mean[: seconds * length].reshape(seconds, length)
         powers = np.stack([np.einsum("ij,ij->i", mixed, mixed) / length, squares])
         self._powers.append(powers / 32768**2)
+        self._band_powers += _by_band(channels)
         return np.rint(mean).astype(np.int16)
+
+
+def _by_band(channels: np.ndarray) -> np.ndarray:
+    """Power of the mean of channels and mean of their powers in each band.
+
+    Args:
+        channels: (num_samples, num_channels) float32 at 16 kHz.
+
+    Returns:
+        (2, num_bands).
+    """
+    from scipy.fft import rfft
+
+    spectra = rfft(channels, axis=0)
+    powers = np.stack([np.abs(spectra.mean(axis=1)) ** 2, (np.abs(spectra) ** 2).mean(axis=1)])
+    borders = [round(border * len(channels) / SAMPLE_RATE) for border in SPEECH_BANDS]
+    return np.stack([powers[:, low:high].sum(axis=1) for low, high in pairwise(borders)], axis=1)

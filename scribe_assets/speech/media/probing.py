@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scribe_assets.errors import MediaError
 from scribe_assets.speech.media.formats import input_options, refuse_playlist
 from scribe_assets.speech.media.limits import DEFAULT_LIMITS, MediaLimits
-from scribe_assets.speech.media.parts import Part
+from scribe_assets.speech.media.part import Part
 from scribe_assets.speech.media_info import MediaInfo, TrackInfo
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 
 from scribe_assets.speech.activity import speech_regions
 from scribe_assets.speech.compute import in_parallel
-from scribe_assets.speech.media import SAMPLE_RATE, Waveform
+from scribe_assets.speech.media import SAMPLE_RATE, SPEECH_BANDS, Waveform
 from scribe_assets.speech.progress import Progress
 
 FRAME = 800
@@ -26,10 +26,6 @@ SPECTRA = 2400
 
 ECHO_FRAMES = 6
 """So long before and after speech, 0.3 s, is no pause: breath, and the echo of a room."""
-
-
-BANDS = (200, 400, 700, 1100, 1700, 2500, 4000, 7000)
-"""Borders in Hz of the bands in which cross power is measured; speech is in all of them."""
 
 
 LEVEL_BAND = (200, 4000)
@@ -71,7 +67,7 @@ def measure(sounds: Sequence[Waveform], progress: Progress | None = None) -> Mea
     frames = -(-length // FRAME)
     levels = np.full((len(sounds), frames), SILENCE, np.float32)
     speech = np.zeros((len(sounds), frames), bool)
-    loud = np.zeros((len(BANDS) - 1, len(sounds), len(sounds)))
+    loud = np.zeros((len(SPEECH_BANDS) - 1, len(sounds), len(sounds)))
     quiet = np.zeros_like(loud)
     pause = 0
     for first in range(0, frames, BLOCK_FRAMES):
@@ -149,7 +145,7 @@ def _levels(spectra: np.ndarray) -> np.ndarray:
 def _cross_power(spectra: np.ndarray) -> np.ndarray:
     """(num_bands, num_channels, num_channels): the real part, summed over frames."""
     summed = []
-    for low, high in pairwise(BANDS):
+    for low, high in pairwise(SPEECH_BANDS):
         band = spectra[:, :, _bins(low, high)].reshape(len(spectra), -1)
         flat = np.concatenate([band.real, band.imag], axis=1)
         summed.append(flat @ flat.T)

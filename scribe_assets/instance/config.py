@@ -1,0 +1,83 @@
+"""The configuration of Dagster's instance: one file in the repository, and the settings.
+
+`SCRIBE_HOME/dagster` is DAGSTER_HOME. Its `dagster.yaml` is written by Scribe alone, and anew
+whenever Scribe opens its instance.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+import yaml
+from dagster import DagsterInstance
+
+from scribe_assets.errors import SettingsError
+from scribe_assets.settings import Settings
+
+FILE = "dagster.yaml"
+
+
+def packaged() -> Path:
+    """The file at the top of the repository, or its copy inside the installed package."""
+    repository = Path(__file__).parents[2] / FILE
+    if repository.is_file():
+        return repository
+    return Path(str(resources.files("scribe_assets.instance") / FILE))
+
+
+def storage_config(settings: Settings) -> dict[str, object]:
+    """What the settings add to the packaged file; nothing for SQLite, which is Dagster's default.
+
+    The URL of the database is not in it: Dagster shows its configuration in the UI and hands it to
+    the processes of runs. The storage asks the settings for it.
+    """
+    if not settings.has_postgres:
+        return {}
+    storage = {"module": "scribe_assets.instance.postgres", "class": "PostgresStorage"}
+    return {"storage": {"custom": storage}}
+
+
+def write_config(settings: Settings) -> Path:
+    """Write the configuration, whole or not at all, and return its folder, the DAGSTER_HOME."""
+    folder = settings.home / "dagster"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    text = packaged().read_text()
+    if added := storage_config(settings):
+        text += f"\n# By the settings of this installation.\n{yaml.safe_dump(added)}"
+    unfinished = folder / f".{FILE}"
+    unfinished.write_text(text)
+    unfinished.replace(folder / FILE)
+    return folder
+
+
+def check_database(settings: Settings) -> str:
+    """Ask the database whether it answers, and return what it is, for people.
+
+    Raises:
+        SettingsError: it does not answer, or refuses; the sentence never has the password.
+    """
+    if not settings.has_postgres:
+        return f"SQLite in {settings.home / 'dagster'}"
+    from scribe_assets.instance.postgres import server_version
+
+    place = settings.postgres_place
+    try:
+        return f"PostgreSQL {server_version(settings)} at {place}"
+    except ConnectionError as error:
+        raise SettingsError(
+            f"SCRIBE_POSTGRES_URL: PostgreSQL at {place} cannot be used ({error}); start it, or "
+            "correct the address, the user, the password or the name of the database"
+        ) from None
+
+
+@contextmanager
+def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
+    """The instance of an installation; its database is made where there is none yet.
+
+    Raises:
+        SettingsError: see `check_database`.
+    """
+    check_database(settings)
+    with DagsterInstance.from_config(str(write_config(settings))) as instance:
+        yield instance
