@@ -4,6 +4,7 @@ programs get them wrong. What is there is used, and what is told is true."""
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -124,7 +125,7 @@ def resized(content: bytes, marker: bytes, behind: int, form: str, factor: float
     """With a size that is wrong by a factor, or the largest number there is."""
     at = content.index(marker) + behind
     length = 9 - content[at].bit_length() if form == VINT else struct.calcsize(form)
-    order = "little" if form.startswith("<") else "big"
+    order: Literal["little", "big"] = "little" if form.startswith("<") else "big"
     top = 7 * length if form == VINT else 8 * length
     size = int.from_bytes(content[at : at + length], order) & ((1 << top) - 1)
     size = (1 << top) - 1 if factor is None else min(round(size * factor), (1 << top) - 1)
@@ -138,8 +139,8 @@ def resized(content: bytes, marker: bytes, behind: int, form: str, factor: float
 def test_a_wrong_size(
     tmp_path: Path, made: dict[str, bytes], name: str, factor: float | None
 ) -> None:
-    kind, *where = SIZES[name]
-    done = converted(tmp_path, resized(made[kind], *where, factor))
+    kind, marker, behind, form = SIZES[name]
+    done = converted(tmp_path, resized(made[kind], marker, behind, form, factor))
     assert done.is_whole(), (done.conversion.duration, done.heard, done.conversion.damage)
     if name in SOUND and factor in (0.37, 3):
         assert done.conversion.damage
