@@ -1,9 +1,12 @@
 """Dagster's storage in PostgreSQL; needs `scribe-assets[postgres]`."""
 
+import os
+from functools import cache, partial
 from typing import Any
 
 import psycopg2
 from dagster_postgres import DagsterPostgresStorage
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 
 from scribe_assets.dagster_internals import ConfigurableClassData
@@ -11,6 +14,12 @@ from scribe_assets.errors import SettingsError
 from scribe_assets.settings import Settings
 
 CONNECT_SECONDS = 10
+
+KEPT_CONNECTIONS = 2
+"""By a process that uses none just then."""
+
+RECYCLE_SECONDS = 600
+"""Older ones are closed: firewalls forget connections."""
 
 DRIVER = "postgresql+psycopg2"
 """Dagster's storage is written for psycopg2, and SQLAlchemy 2.1 takes psycopg 3 by default."""
@@ -23,8 +32,8 @@ would make its runs nine hours younger than they are."""
 class PostgresStorage(DagsterPostgresStorage):
     """The database of SCRIBE_POSTGRES_URL, which stands in no file and in none of Dagster's pages.
 
-    As Dagster has it, each statement has a connection of its own, which is tried for some seconds.
-    So runs may be forked from a process with an instance, and a short restart goes unnoticed.
+    Dagster makes a connection for each statement, which took most of the time of a short run; here
+    a process keeps those that it has made.
 
     ```yaml
     storage:
@@ -48,7 +57,32 @@ class PostgresStorage(DagsterPostgresStorage):
         Raises:
             SettingsError: the variable is not set.
         """
-        return cls(postgres_url=database_url(Settings.load()), inst_data=inst_data)
+        url = database_url(Settings.load())
+        made = cls(postgres_url=url, inst_data=inst_data)
+        parts: tuple[Any, ...] = (made.run_storage, made.event_log_storage, made.schedule_storage)
+        for part in parts:  # nothing public takes an engine
+            part._engine = remembered_engine(url)
+        return made
+
+
+@cache
+def remembered_engine(url: str) -> Engine:
+    """The connections of this process to a database, for all instances that it opens.
+
+    Each is tried before it is used, and made anew where the database was restarted meanwhile;
+    Dagster tries that for some seconds. A forked process, such as a run, has its own: it forgets
+    those of its parent without a word to the server.
+    """
+    engine = create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=KEPT_CONNECTIONS,
+        max_overflow=-1,
+        pool_pre_ping=True,
+        pool_recycle=RECYCLE_SECONDS,
+    )
+    os.register_at_fork(after_in_child=partial(engine.dispose, close=False))
+    return engine
 
 
 def database_url(settings: Settings) -> str:

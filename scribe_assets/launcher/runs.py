@@ -81,8 +81,8 @@ class Runs:
     """See the module.
 
     Args:
-        instance: of Dagster; it serves in forked processes, too, as it has no connection to its
-            storage between calls.
+        instance: of Dagster; it serves in forked processes, too, as its storage has no connection
+            between calls, or leaves its connections to the process that made them.
         home: SCRIBE_HOME.
         temporary: folder for the temporary files of all runs.
     """

@@ -6,6 +6,7 @@ here they find other fixtures.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,33 @@ def test_times_are_those_of_dagster_wherever_the_server_is(instance: DagsterInst
     assert record is not None
     for time in (record.create_timestamp, record.update_timestamp):
         assert abs(time - began) < timedelta(hours=1)
+
+
+def test_a_forked_process_leaves_the_connections_to_its_parent(instance: DagsterInstance) -> None:
+    """Else what one asks would be answered to the other."""
+    instance.add_dynamic_partitions("recordings", ["mine"])
+
+    def child() -> None:
+        for number in range(20):
+            instance.add_dynamic_partitions("recordings", [f"of the child {number}"])
+            assert instance.has_dynamic_partition("recordings", f"of the child {number}")
+
+    process = get_context("fork").Process(target=child)
+    process.start()
+    while process.is_alive():
+        assert instance.has_dynamic_partition("recordings", "mine")
+    process.join()
+    assert process.exitcode == 0
+    assert len(instance.get_dynamic_partitions("recordings")) == 21
+
+
+def test_a_restart_of_the_database_goes_unnoticed(
+    instance: DagsterInstance, postgres: PostgresServer
+) -> None:
+    instance.add_dynamic_partitions("recordings", ["before"])
+    postgres.kill()
+    postgres.start()
+    assert instance.get_dynamic_partitions("recordings") == ["before"]
 
 
 def test_no_password_is_shown_or_kept(tmp_path: Path) -> None:
