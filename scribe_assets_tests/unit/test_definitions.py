@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from dagster import AssetKey
+from dagster import AssetKey, AssetsDefinition
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._serdes import serialize_value
 from pydantic import SecretStr
@@ -38,6 +38,19 @@ def test_every_stage_is_partitioned_by_recording() -> None:
 def test_people_are_partitioned_by_user() -> None:
     for asset in PEOPLE:
         assert asset.partitions_def == users
+
+
+def test_no_passing_fault_fails_a_run_at_once() -> None:
+    """A check is a step as well: where S3 or the database is away for a moment, the recording has
+    not failed."""
+    definitions = build_definitions(Settings.load())
+    steps = [
+        definition.op
+        for definition in [*(definitions.assets or ()), *(definitions.asset_checks or ())]
+        if isinstance(definition, AssetsDefinition) and definition.is_executable
+    ]
+    assert len(steps) > len(STAGES)
+    assert [step.name for step in steps if step.retry_policy is None] == []
 
 
 def test_loading_imports_no_model_library() -> None:

@@ -3,6 +3,7 @@
 from dagster import AssetCheckResult, AssetCheckSeverity, MetadataValue, asset_check
 
 from scribe_assets.artifacts.formats.md import escape
+from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.partitions import recordings
 from scribe_assets.storage.recordings import ConvertedAudio
 
@@ -17,6 +18,7 @@ ROUNDING_SHARE = 0.02
     asset="converted_audio",
     partitions_def=recordings,
     description="All sound that the upload promises was decoded.",
+    retry_policy=PASSING_FAULTS,
 )
 def nothing_is_damaged(converted_audio: ConvertedAudio) -> AssetCheckResult:
     """Tell what was lost."""
@@ -32,6 +34,7 @@ def nothing_is_damaged(converted_audio: ConvertedAudio) -> AssetCheckResult:
     asset="converted_audio",
     partitions_def=recordings,
     description="The audio is as long as the upload says, or it is known why not.",
+    retry_policy=PASSING_FAULTS,
 )
 def durations_agree(converted_audio: ConvertedAudio) -> AssetCheckResult:
     """Compare both durations. Joined files are longer than their first header says, a video may go

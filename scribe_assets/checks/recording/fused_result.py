@@ -5,6 +5,7 @@ from collections import Counter
 from dagster import AssetCheckResult, AssetIn, asset_check
 
 from scribe_assets.artifacts.documents import Result, SpeakerIdentities, Transcript
+from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.partitions import recordings
 
 
@@ -13,6 +14,7 @@ from scribe_assets.partitions import recordings
     additional_ins={"transcript": AssetIn("transcript")},
     partitions_def=recordings,
     description="Every word of the transcript is in exactly one segment.",
+    retry_policy=PASSING_FAULTS,
 )
 def no_word_is_lost(fused_result: Result, transcript: Transcript) -> AssetCheckResult:
     """Compare the words, with their times, of the transcript and of the result."""
@@ -33,6 +35,7 @@ def no_word_is_lost(fused_result: Result, transcript: Transcript) -> AssetCheckR
     additional_ins={"speaker_identities": AssetIn("speaker_identities")},
     partitions_def=recordings,
     description="No person is given to two speakers, unless they have one voice.",
+    retry_policy=PASSING_FAULTS,
 )
 def names_are_unique(
     fused_result: Result, speaker_identities: SpeakerIdentities

@@ -4,6 +4,7 @@ from dagster import AssetCheckResult, AssetCheckSeverity, MetadataValue, asset_c
 
 from scribe_assets.artifacts.documents import Transcript
 from scribe_assets.artifacts.formats.plain import clock
+from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.partitions import recordings
 
 
@@ -12,6 +13,7 @@ from scribe_assets.partitions import recordings
     partitions_def=recordings,
     description="The language is more likely than all others together, and none but the given one "
     "is clearly heard.",
+    retry_policy=PASSING_FAULTS,
 )
 def language_is_sure(transcript: Transcript) -> AssetCheckResult:
     """Tell where it is not."""
@@ -29,6 +31,7 @@ def language_is_sure(transcript: Transcript) -> AssetCheckResult:
     asset="transcript",
     partitions_def=recordings,
     description="There are words wherever somebody speaks.",
+    retry_policy=PASSING_FAULTS,
 )
 def speech_has_words(transcript: Transcript) -> AssetCheckResult:
     """Tell where voice activity finds speech and no word was heard."""
