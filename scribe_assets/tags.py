@@ -13,6 +13,10 @@ PRIORITY_TAG = "dagster/priority"
 MAX_RETRIES_TAG = "dagster/max_retries"
 """Of a run: how often it is tried again in all, instead of `run_retries.max_retries`."""
 
+RETRY_FAILED_STEPS_TAG = "dagster/retry_on_asset_or_op_failure"
+"""Of a run: whether it is tried again where a step has failed, instead of `run_retries`. Its retry
+inherits it."""
+
 WILL_RETRY_TAG = "dagster/will_retry"
 """Of a failed run: whether the daemon tries it again; written after the failure itself."""
 

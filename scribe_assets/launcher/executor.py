@@ -33,6 +33,7 @@ from scribe_assets.dagster_internals import (
 from scribe_assets.launcher.connections import Connection
 from scribe_assets.launcher.device_place import DevicePlace, OwnProcess
 from scribe_assets.launcher.hosted_device import HostedDevice
+from scribe_assets.launcher.interruptions import weigh_step_failure
 from scribe_assets.launcher.liveness import claimed
 from scribe_assets.launcher.processes import ProcessIdentity
 from scribe_assets.launcher.runs import HOST_VARIABLE, as_priority
@@ -175,6 +176,9 @@ def _step(
         step_context = context.for_step(step, active.get_known_state())
         events = dagster_event_sequence_for_step(step_context)
     for event in events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            weigh_step_failure(context.instance, context.run_id, error)
         yield event
         active.handle_event(event)
     active.verify_complete(context, step.key)

@@ -6,8 +6,16 @@ from pathlib import Path
 import pytest
 import yaml
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, job, op
+from dagster._core.events import JobFailureData, RunFailureReason
 
-from scribe_assets.launcher.interruptions import LOST, MOST_LOST, report_lost, report_stopped
+from scribe_assets.dagster_internals import SerializableErrorInfo
+from scribe_assets.launcher.interruptions import (
+    LOST,
+    MOST_LOST,
+    report_lost,
+    report_stopped,
+    weigh_step_failure,
+)
 from scribe_assets.tags import WILL_RETRY_TAG
 
 End = Callable[[DagsterInstance, DagsterRun], None]
@@ -64,6 +72,38 @@ def inherited(run: DagsterRun, root_run_id: str) -> dict[str, str]:
 def crash(instance: DagsterInstance, run: DagsterRun) -> None:
     """A worker that was killed, for example."""
     instance.report_run_failed(run, "it crashed")
+
+
+def step_fails(*names: str) -> End:
+    """A step that fails by an error of this name, which others caused."""
+
+    def end(instance: DagsterInstance, run: DagsterRun) -> None:
+        error = None
+        for name in reversed(names):
+            error = SerializableErrorInfo(f"{name}: no\n", [], name, cause=error)
+        weigh_step_failure(instance, run.run_id, error)
+        failure = JobFailureData(None, failure_reason=RunFailureReason.STEP_FAILURE)
+        instance.report_run_failed(run, "a step has failed", failure)
+
+    return end
+
+
+S3_AWAY = step_fails("RetryRequestedFromPolicy", "StorageUnavailableError", "ConnectionError")
+DATABASE_AWAY = step_fails("OperationalError", "OperationalError")
+NOT_MEDIA = step_fails("Failure", "MediaError")
+
+
+def test_storage_that_is_away_fails_no_recording(instance: DagsterInstance) -> None:
+    assert tries(instance, [S3_AWAY, DATABASE_AWAY, S3_AWAY, DATABASE_AWAY]) == [True] * 4
+
+
+def test_storage_that_stays_away_does_in_the_end(instance: DagsterInstance) -> None:
+    assert tries(instance, [S3_AWAY] * (MOST_LOST + 1)) == [True] * MOST_LOST + [False]
+
+
+def test_another_fault_is_final_also_after_such_a_try(instance: DagsterInstance) -> None:
+    assert tries(instance, [NOT_MEDIA]) == [False]
+    assert tries(instance, [S3_AWAY, NOT_MEDIA]) == [True, False]
 
 
 def test_three_crashes_are_too_many(instance: DagsterInstance) -> None:
