@@ -27,6 +27,7 @@ RUN apt-get update \
 ARG UV=0.13.9
 RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir --disable-pip-version-check "uv==${UV}"
 ENV PATH=/opt/uv/bin:$PATH \
+    UV_CACHE_DIR=/var/cache/uv \
     UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
     UV_NO_PROGRESS=1 \
@@ -42,7 +43,7 @@ ARG TORCH=cuda
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ARG TORCH_CPU=
 COPY --from=locks /locks/torch.lock ./
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/var/cache/uv \
     case "${TORCH}" in \
       cuda) uv pip install --no-deps --require-hashes --requirement torch.lock ;; \
       cpu) grep --only-matching --extended-regexp '^(torch|torchaudio)==[^ ;]+' torch.lock > cpu.txt; \
@@ -51,12 +52,12 @@ RUN --mount=type=cache,target=/root/.cache/uv \
       *) echo "TORCH must be cuda or cpu, not ${TORCH}" >&2; exit 1 ;; \
     esac
 COPY --from=locks /locks/rest.lock ./
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/var/cache/uv \
     uv pip install --no-deps --require-hashes --requirement rest.lock
 
 # The wheel is built with the tools of the lock, by hash as well.
 COPY . .
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/var/cache/uv \
     uv build --quiet --wheel --build-constraints requirements.lock --require-hashes --out-dir dist . \
  && uv pip install --no-deps dist/*.whl
 

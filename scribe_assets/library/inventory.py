@@ -17,9 +17,8 @@ from scribe_assets.artifacts.documents import (
     Transcript,
 )
 from scribe_assets.artifacts.facts import Facts, facts
-from scribe_assets.errors import DocumentError, MissingObjectError, StorageRefusedError
 from scribe_assets.keys import RecordingRef
-from scribe_assets.library.recordings import is_outcome
+from scribe_assets.library.recordings import UNREADABLE, is_outcome
 from scribe_assets.storage.bank import by_user, read_voiceprints
 from scribe_assets.storage.layout import AUDIO, processed_key, voiceprints_key
 from scribe_assets.storage.recordings import read_document
@@ -101,7 +100,7 @@ def take_inventory(storage: S3Storage, ref: RecordingRef, names: set[str]) -> In
     found = Inventory(ref)
     try:
         found.status = read_document(storage, ref, Status)
-    except (DocumentError, MissingObjectError, StorageRefusedError) as error:
+    except UNREADABLE as error:
         found.problems.append(str(error))
     if not found.is_done:
         return found
@@ -110,7 +109,7 @@ def take_inventory(storage: S3Storage, ref: RecordingRef, names: set[str]) -> In
             continue
         try:
             document = read_document(storage, ref, kind)
-        except (DocumentError, MissingObjectError, StorageRefusedError) as error:
+        except UNREADABLE as error:
             found.problems.append(str(error))
             continue
         name = AUDIO if kind is Recording else kind.file_name

@@ -38,6 +38,9 @@ POLL_SECONDS = 1.0
 JSON = "json"
 """The result itself, among the names of its forms; see `FORMATS` for the others."""
 
+UNREADABLE = (DocumentError, MissingObjectError, StorageRefusedError)
+"""A document cannot be read; others can."""
+
 
 def find_recording(storage: S3Storage, typed: str, user_id: str = ANY_USER) -> RecordingRef:
     """The recording that somebody means.
@@ -153,7 +156,7 @@ def _listed(storage: S3Storage, item: S3Object) -> ListedStatus:
     ref = _recording_of(item)
     try:
         status = read_document(storage, ref, Status)
-    except (DocumentError, MissingObjectError, StorageRefusedError) as error:
+    except UNREADABLE as error:
         return ListedStatus(ref, item.last_modified, None, str(error))
     return ListedStatus(ref, item.last_modified, status)
 
