@@ -192,6 +192,21 @@ def test_options_are_followed(scribe: Scribe, sample_recording: Path) -> None:
     assert len(result.speakers) == 1
 
 
+def test_expected_languages_of_an_upload_come_before_those_of_the_installation(
+    scribe: Scribe, sample_recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Speech that is played backwards is in no language, so that the expected one decides."""
+    samples, rate = soundfile.read(sample_recording)
+    soundfile.write(tmp_path / "a.wav", samples[::-1][12 * rate : 15 * rate], rate)
+    monkeypatch.setenv("SCRIBE_LANGUAGES", "de")
+    asked = {"de.wav": {}, "fr.wav": {"languages": "français"}}
+    for name, options in asked.items():
+        ref = scribe.upload(tmp_path / "a.wav", name, **options)
+        assert scribe.run(ref, stages=["converted_audio", "transcript"]).success
+        found = read_document(scribe.storage, ref, Transcript).language
+        assert f"{found}.wav" == name
+
+
 def test_a_missing_input_says_what_to_materialise(scribe: Scribe, sample_recording: Path) -> None:
     ref = scribe.upload(sample_recording, "a.wav")
     run = scribe.run(ref, stages=["transcript"])
