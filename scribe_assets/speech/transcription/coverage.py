@@ -20,7 +20,7 @@ from scribe_assets.speech.transcription.decoding import BEAM_SIZE
 from scribe_assets.speech.transcription.inventions import LOOPING, without_inventions
 from scribe_assets.speech.transcription.languages import (
     PIECE_SECONDS,
-    ExpectedLanguages,
+    SpokenLanguages,
     languages_in_order,
     likely_in_piece,
 )
@@ -80,9 +80,7 @@ def heard_again(
     model: "WhisperModel",
     waveform: Waveform,
     stretches: Sequence[SpeechBlock],
-    main: str,
-    language: str | None,
-    expected: ExpectedLanguages,
+    spoken: SpokenLanguages,
 ) -> tuple[list[Again], list[SpeechBlock]]:
     """Decode stretches of speech alone.
 
@@ -90,9 +88,7 @@ def heard_again(
         model: see `load_whisper`.
         waveform: (num_samples,) float32 at 16 kHz.
         stretches: see `wordless_speech`.
-        main: the language of the recording.
-        language: the one that a person gave, or None.
-        expected: see `languages_in_order`.
+        spoken: the languages of the recording.
 
     Returns:
         What was heard, and the stretches in which still nothing was.
@@ -100,7 +96,7 @@ def heard_again(
 
     def decode(stretch: SpeechBlock, samples: np.ndarray) -> Again:
         samples = samples / max(float(np.abs(samples).max()), 1e-4)
-        own = language or _own_language(model, samples, main, expected)
+        own = spoken.given or _own_language(model, samples, spoken)
         segments, _ = model.transcribe(
             samples,
             language=own,
@@ -123,10 +119,8 @@ def heard_again(
     return heard, unheard
 
 
-def _own_language(
-    model: "WhisperModel", samples: np.ndarray, main: str, expected: ExpectedLanguages
-) -> str:
+def _own_language(model: "WhisperModel", samples: np.ndarray, spoken: SpokenLanguages) -> str:
     """Even a short stretch counts as a whole piece: the recording's language has been tried there,
     and gave no word."""
     likely = likely_in_piece(model, samples)
-    return languages_in_order([likely], [PIECE_SECONDS], main, expected)[0]
+    return languages_in_order([likely], [PIECE_SECONDS], spoken.main, spoken.expected)[0]

@@ -92,6 +92,21 @@ class ExpectedLanguages:
     codes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class SpokenLanguages:
+    """What is known of the languages of one recording.
+
+    Attributes:
+        main: the one that is spoken most, or the given one.
+        given: by a person; then all of the recording is in it. None: each part has its own.
+        expected: in the installation.
+    """
+
+    main: str
+    given: str | None
+    expected: ExpectedLanguages
+
+
 def main_language(
     model: "WhisperModel",
     waveform: Waveform,
@@ -151,11 +166,10 @@ def likely_in_piece(model: "WhisperModel", piece: np.ndarray) -> dict[str, float
 
 def by_language(
     model: "WhisperModel",
-    main: str,
     block: SpeechBlock,
     samples: np.ndarray,
     speech: np.ndarray,
-    expected: ExpectedLanguages,
+    spoken: SpokenLanguages,
 ) -> list[tuple[SpeechBlock, str]]:
     """A block, or the parts of it that are in one language each.
 
@@ -165,12 +179,13 @@ def by_language(
 
     Args:
         model: see `load_whisper`.
-        main: language of the recording.
         block: of the recording.
         samples: (num_samples,) float32 at 16 kHz, of the block.
         speech: the same without the longer pauses.
-        expected: see `languages_in_order`.
+        spoken: the languages of the recording.
     """
+    if spoken.given:
+        return [(block, spoken.given)]
     # Who goes on in another language takes a breath, which is no pause between regions of a block.
     breaths = tuple(
         Span(block.start + part.start, block.start + part.end)
@@ -186,14 +201,14 @@ def by_language(
         for piece in pieces
     ]
     seconds = [piece.duration / SAMPLE_RATE for piece in pieces]
-    languages = languages_in_order(likely, seconds, main, expected)
+    languages = languages_in_order(likely, seconds, spoken.main, spoken.expected)
     if len({*languages}) > 1:
         return _runs(breathing, pieces, languages)
-    if languages[0] == main:
-        return [(block, main)]
+    if languages[0] == spoken.main:
+        return [(block, spoken.main)]
     # All of it in another language than the recording: that, the longest window has to confirm.
     window = likely_languages(model, speech)
-    return [(block, max(languages[0], main, key=lambda code: window[code]))]
+    return [(block, max(languages[0], spoken.main, key=lambda code: window[code]))]
 
 
 def languages_in_order(

@@ -22,6 +22,7 @@ from scribe_assets.speech.transcription.kept import segments_of
 from scribe_assets.speech.transcription.languages import (
     SURE_OF_LANGUAGE,
     ExpectedLanguages,
+    SpokenLanguages,
     by_language,
     main_language,
     windows_encoded_once,
@@ -85,6 +86,7 @@ def transcribe(
             if main != language and probability >= SURE_OF_LANGUAGE:
                 other = main
             main, probability = language, 1.0
+        spoken = SpokenLanguages(main, language, expected)
         seconds = sum(block.speech for block in blocks) / SAMPLE_RATE
         if probability < LIKELY_LANGUAGE and seconds < TELLING_SECONDS and not expected.codes:
             return Transcription(None, round(probability, 3), [], {}, _in_seconds(blocks))
@@ -92,9 +94,7 @@ def transcribe(
         def divide(
             block: SpeechBlock, samples: np.ndarray, speech: np.ndarray
         ) -> list[tuple[SpeechBlock, str]]:
-            if language:
-                return [(block, language)]
-            return by_language(model, main, block, samples, speech, expected)
+            return by_language(model, block, samples, speech, spoken)
 
         wordless: list[SpeechBlock] = []
         for block, own, heard in decoded(model, waveform, blocks, divide, hotwords):
@@ -106,7 +106,7 @@ def transcribe(
             wordless += missing
             if progress:
                 progress(min(1.0, block.end / len(waveform)))
-        found, unheard = _found_at_last(model, waveform, wordless, main, language, expected)
+        found, unheard = _found_at_last(model, waveform, wordless, spoken)
     segments += found
     segments.sort(key=lambda segment: (segment.start, segment.end))
     return Transcription(
@@ -154,9 +154,7 @@ def _found_at_last(
     model: "WhisperModel",
     waveform: Waveform,
     wordless: list[SpeechBlock],
-    main: str,
-    language: str | None,
-    expected: ExpectedLanguages,
+    spoken: SpokenLanguages,
 ) -> tuple[list[TranscriptSegment], list[SpeechBlock]]:
     """What is heard in speech without words when it is decoded alone, and where nothing is."""
     segments: list[TranscriptSegment] = []
@@ -164,7 +162,7 @@ def _found_at_last(
     for _ in range(MAX_TRIES):
         if not wordless:
             break
-        again, silent = heard_again(model, waveform, wordless, main, language, expected)
+        again, silent = heard_again(model, waveform, wordless, spoken)
         unheard += silent
         wordless = []
         for stretch, own, heard in again:
