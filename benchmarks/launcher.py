@@ -166,8 +166,7 @@ def through_the_stack(
 ) -> dict[str, Any]:
     """Upload all, wait for all, and read from Dagster when runs started and ended."""
     import soundfile
-    from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter
-    from dagster._core.event_api import EventRecordsFilter
+    from dagster import AssetKey, DagsterInstance, DagsterRunStatus, RunsFilter
 
     from scribe_assets.storage.s3 import S3Storage
 
@@ -187,11 +186,7 @@ def through_the_stack(
             records = sorted(records, key=lambda record: record.start_time or 0)[1:]
             loads: dict[str, Counter[str]] = {}
             for asset in ("diarization", "speaker_embeddings", "transcript"):
-                events = instance.get_event_records(
-                    EventRecordsFilter(
-                        DagsterEventType.ASSET_MATERIALIZATION, asset_key=AssetKey(asset)
-                    )
-                )
+                events = instance.fetch_materializations(AssetKey(asset), limit=len(names)).records
                 counted = [
                     record.asset_materialization.metadata["model_loads"].value
                     for record in events
