@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from scribe_assets_tests.uv import ROOT, uv
+
 MAKE = shutil.which("make") or "make"
-UV = shutil.which("uv") or str(ROOT / ".uv/bin/uv")
 
 RUNTIME = {"av": "19.0", "torch": "2.10.0", "torchaudio": "2.10.0", "nvidia-cublas-cu12": "12.8"}
 TOOLS = {"pytest": "9.2", "nvidia-ml-py": "13.6"}
@@ -68,8 +68,7 @@ class Clone:
     """A clone of the repository in which each package is an empty one."""
 
     def __init__(self, folder: Path) -> None:
-        if not Path(UV).exists():
-            pytest.skip("uv is neither in PATH nor where `make` puts it")
+        self.uv = uv()
         self.folder = folder / "clone"
         (self.folder / "deploy").mkdir(parents=True)
         shutil.copy(ROOT / "Makefile", self.folder)
@@ -101,7 +100,7 @@ class Clone:
 
     def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [MAKE, f"UV={UV}", *arguments],
+            [MAKE, f"UV={self.uv}", *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -115,7 +114,6 @@ class Clone:
         assert done.returncode == 0, done.stdout
         return done.stdout
 
-    @property
     def nothing_to_do(self) -> bool:
         return self.make("--question", "install").returncode == 0
 
@@ -139,16 +137,16 @@ def test_tools_come_with_the_first_test_and_stay(clone: Clone) -> None:
     said = clone.install()
     assert f"in {clone.folder}/.venv: 9 GB" in said
     assert clone.installed == OURS | RUNTIME
-    assert clone.nothing_to_do
+    assert clone.nothing_to_do()
 
     said = clone.install(target=TARGET)
     assert clone.installed == OURS | RUNTIME | TOOLS
     assert "torch" not in said, "only the difference is installed"
-    assert clone.nothing_to_do
+    assert clone.nothing_to_do()
 
     del clone.lines["av"]
     clone.write_locks()
-    assert not clone.nothing_to_do
+    assert not clone.nothing_to_do()
     clone.install()
     assert clone.installed.keys() == (OURS | RUNTIME | TOOLS).keys() - {"av"}
 
@@ -159,7 +157,7 @@ def test_without_cuda_and_back(clone: Clone) -> None:
     without = OURS | RUNTIME | CPU
     del without["nvidia-cublas-cu12"]
     assert clone.installed == without
-    assert clone.nothing_to_do, "the choice is kept"
+    assert clone.nothing_to_do(), "the choice is kept"
     clone.install(target=TARGET)  # which needs the other index no more
     assert clone.installed == without | TOOLS
     clone.install("TORCH=cuda")
@@ -173,7 +171,7 @@ def test_an_interrupted_installation_is_taken_up_again(clone: Clone) -> None:
     clone.install(target=TARGET)
     failed = clone.make("install", "TORCH=cpu", "TORCH_INDEX=file:///nowhere")
     assert failed.returncode
-    assert not clone.nothing_to_do
+    assert not clone.nothing_to_do()
     clone.install(clone.cpu_index)
     assert clone.installed["torch"] == CPU["torch"]
     assert TOOLS.items() <= clone.installed.items()
@@ -187,7 +185,7 @@ def test_a_package_that_is_not_the_one_in_the_lock_is_refused(clone: Clone, torc
     assert failed.returncode
     assert "av" in failed.stdout
     assert "hash" in failed.stdout.lower()
-    assert not clone.nothing_to_do
+    assert not clone.nothing_to_do()
 
 
 def test_a_wrong_word_is_one_sentence(clone: Clone) -> None:
