@@ -13,8 +13,8 @@ ARG BASE=debian:bookworm-slim
 FROM ${BASE} AS locks
 WORKDIR /locks
 COPY requirements-runtime.lock ./
-RUN awk '/^[a-z]/ { file = /^(torch|torchaudio|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==/ ? "torch.lock" : "rest.lock" } \
-         { print > file }' requirements-runtime.lock
+RUN awk '/^[a-z]/ { cuda = /^(torch|torchaudio|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==/ && !/^nvidia-ml-py==/ } \
+         { print > (cuda ? "torch.lock" : "rest.lock") }' requirements-runtime.lock
 
 
 FROM ${BASE} AS build

@@ -1,12 +1,19 @@
 # Everything runs in .venv, which the first command makes. Needs: Linux, Python 3.11 or newer, make.
+#
+#   make demo TORCH=cpu    without CUDA: 3 GB instead of 9 (it stays so until TORCH=cuda)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(or $(shell command -v uv),.uv/bin/uv)
+THERE := $(or $(shell cat $(VENV)/.torch 2>/dev/null),cuda)
+TORCH ?= $(THERE)
+# What it takes to run, and with the tools for tests, checks and benchmarks: two stamps in one place.
 INSTALLED := $(VENV)/.installed
+DEVELOPER := $(VENV)/.installed-developer
+INSTALL = UV=$(UV) TORCH='$(TORCH)' TORCH_INDEX='$(TORCH_INDEX)' TORCH_CPU='$(TORCH_CPU)' deploy/install
 LOCK := $(UV) pip compile pyproject.toml --universal --generate-hashes --no-annotate --no-header --quiet
 
-.PHONY: demo up test bench check format lock schemas install clean
+.PHONY: demo up test bench check format lock schemas install clean other-torch
 
 demo: $(INSTALLED)  ## Transcribe a sample recording, from nothing to names
 	@$(BIN)/scribe demo
@@ -14,15 +21,15 @@ demo: $(INSTALLED)  ## Transcribe a sample recording, from nothing to names
 up: $(INSTALLED)  ## Run the whole stack until Ctrl-C
 	@exec $(BIN)/scribe up
 
-test: $(INSTALLED)  ## Run all tests
+test: $(DEVELOPER)  ## Run all tests
 	$(BIN)/python -m pytest
 
-bench: $(INSTALLED)  ## Measure: a table, and JSON in benchmarks/results
+bench: $(DEVELOPER)  ## Measure: a table, and JSON in benchmarks/results
 	$(BIN)/python -m benchmarks.chain
 	$(BIN)/python -m benchmarks.launcher --recordings 10 --default-recordings 4
 	$(BIN)/python -m benchmarks.identification
 
-check: $(INSTALLED)  ## Formatter, linters, type checker, import rules
+check: $(DEVELOPER)  ## Formatter, linters, type checker, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -32,28 +39,30 @@ check: $(INSTALLED)  ## Formatter, linters, type checker, import rules
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
 	$(BIN)/compose-lint check --quiet --no-env --skip-suppressed --fail-on low deploy/compose.yaml
 
-format: $(INSTALLED)  ## Format, and fix what the linter can fix
+format: $(DEVELOPER)  ## Format, and fix what the linter can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-schemas: $(INSTALLED)  ## Write the JSON Schemas of all documents
+schemas: $(DEVELOPER)  ## Write the JSON Schemas of all documents
 	$(BIN)/python -m scribe_assets.artifacts.schemas docs/schemas
 
 lock: | $(UV)  ## Resolve the dependencies anew
 	$(LOCK) --extra dev --upgrade --output-file requirements.lock
 	$(LOCK) --extra postgres --constraint requirements.lock --output-file requirements-runtime.lock
+	@for python in 3.11 3.12 3.13; do echo "wheels for Python $$python"; \
+	  $(UV) pip compile --quiet --no-deps --only-binary :all: --python-version $$python requirements-runtime.lock \
+	    >/dev/null || exit 1; done
 
 install: $(INSTALLED)
 
 clean:  ## Remove what was installed (recordings and results stay in .scribe)
 	rm -rf $(VENV) .uv
 
-# Bytecode is compiled here because the packages are large and some machines forbid writing it later.
-$(INSTALLED): requirements.lock pyproject.toml | $(UV)
-	test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11' $(VENV)
-	$(UV) pip sync --quiet --python $(VENV) --require-hashes --compile-bytecode requirements.lock
-	$(UV) pip install --quiet --python $(VENV) --no-deps --no-build-isolation --editable .
-	@touch $@
+$(INSTALLED): requirements-runtime.lock pyproject.toml $(if $(filter $(THERE),$(TORCH)),,other-torch) | $(UV)
+	@$(INSTALL)
+
+$(DEVELOPER): requirements.lock pyproject.toml $(if $(filter $(THERE),$(TORCH)),,other-torch) | $(UV)
+	@$(INSTALL) --developer
 
 .uv/bin/uv:
 	$(PYTHON) -m venv .uv

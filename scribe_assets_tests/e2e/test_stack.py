@@ -86,9 +86,17 @@ def environment(home: Path) -> dict[str, str]:
 
 def start(home: Path, **settings: str) -> tuple[subprocess.Popen[str], dict[str, str]]:
     """Run `scribe up` until it says ready; what it printed, by first word."""
+    return start_program(executable("scribe"), environment(home) | settings)
+
+
+def start_program(
+    program: str, variables: dict[str, str], folder: Path | None = None
+) -> tuple[subprocess.Popen[str], dict[str, str]]:
+    """The same with another `scribe`, in another folder."""
     process = subprocess.Popen(
-        [executable("scribe"), "up"],
-        env=environment(home) | settings,
+        [program, "up"],
+        cwd=folder,
+        env=variables,
         stdout=subprocess.PIPE,
         text=True,
     )
