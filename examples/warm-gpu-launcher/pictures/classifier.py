@@ -1,7 +1,7 @@
 """A model that takes a while to load and little time to use, as models do. It needs numpy alone.
 
-It is in a module of its own, which the definitions import: Dagster may execute the file of the
-definitions anew, and what is remembered here stays.
+What is remembered in a module stays as long as its process. A `ConfigurableResource` would not:
+Dagster makes a new one for each run.
 """
 
 import time
