@@ -33,7 +33,7 @@ def stock_pipeline(select_frames: bool) -> Any:
     from scribe_assets.speech.voices.networks import WeSpeakerEmbedding
 
     class WholeWindow(WeSpeakerEmbedding):
-        def forward(self, waveforms: Any, weights: Any = None) -> Any:
+        def forward(self, waveforms: Any, weights: Any = None, **_: Any) -> Any:
             frames = self.frames(waveforms[:, 0])
             if weights is None:
                 weights = frames.new_ones(frames.shape[:2])

@@ -17,7 +17,7 @@ from scribe_assets.assets.recording.speaker_embeddings import speaker_embeddings
 from scribe_assets.assets.recording.speaker_identities import speaker_identities
 from scribe_assets.assets.recording.transcript import transcript
 from scribe_assets.checks import CHECKS
-from scribe_assets.launcher.executor import device_executor
+from scribe_assets.launcher import device_executor
 from scribe_assets.launcher.lease import Lease
 from scribe_assets.partitions import recordings, users
 from scribe_assets.sensors.identity_bank import identity_bank_sensor

@@ -7,9 +7,10 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
 
+from scribe_assets.device_settings import DeviceSettings
 from scribe_assets.errors import SettingsError
 from scribe_assets.languages import language_codes
 
@@ -17,7 +18,6 @@ AWS = "aws"
 """Value of MINIO_ENDPOINT that stands for Amazon's own S3."""
 
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-DEVICE = re.compile(r"auto|(cpu|cuda)(:\d+)?")
 ENDPOINT = re.compile(r"(https?://)?([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:(?P<port>\d{1,5}))?/?")
 NAMES_OF_SECRETS = ("minio_access_key",)
 """Fields that are handed out with a secret, and may be shown."""
@@ -31,19 +31,9 @@ POSTGRES_URL = re.compile(
 CREDENTIAL = re.compile(r"[^\s,\"]*")
 
 
-class Settings(BaseSettings):
+class Settings(DeviceSettings):
     """The settings of a Scribe installation. `Settings.load()` reads them from the environment."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="SCRIBE_",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-        populate_by_name=True,
-    )
-
-    home: Path = Path(".scribe")
     minio_endpoint: str = Field("", validation_alias="MINIO_ENDPOINT")
     minio_access_key: str = Field("", validation_alias="MINIO_ACCESS_KEY")
     minio_secret_key: SecretStr = Field(SecretStr(""), validation_alias="MINIO_SECRET_KEY")
@@ -62,7 +52,6 @@ class Settings(BaseSettings):
     embedding_model: str = "default"
     identity_threshold: float | None = Field(None, gt=0, le=1)
     """None: the one that was measured for the default embedding model."""
-    device: str = "auto"
     vram_budget_gb: float = Field(8.0, gt=0)
     tracks: Literal["auto", "mix", "each"] = "auto"
     """Which audio tracks and channels of an upload are transcribed where its options say nothing.
@@ -80,23 +69,9 @@ class Settings(BaseSettings):
     ffmpeg_stall_seconds: float = Field(120.0, ge=1)
 
     @classmethod
-    def load(cls) -> "Settings":
-        """Read and check the environment, and the files that it names for secrets.
-
-        Raises:
-            SettingsError: with one line for each wrong value, naming the variable and what it
-                accepts. A value that may be a secret is never repeated.
-        """
-        secrets = _secrets_from_files()
-        try:
-            return cls(**secrets)
-        except ValidationError as error:
-            lines = []
-            for problem in error.errors(include_input=False, include_url=False):
-                field = str(problem["loc"][0]) if problem["loc"] else ""
-                reason = problem["msg"].removeprefix("Value error, ")
-                lines.append(f"{_variable(field)}: {reason}" if field else reason)
-            raise SettingsError("\n".join(lines)) from None
+    def values_from_files(cls) -> dict[str, Any]:
+        """See `_secrets_from_files`."""
+        return _secrets_from_files()
 
     @field_validator("languages", mode="before")
     @classmethod
@@ -104,14 +79,6 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return language_codes(value)
-
-    @field_validator("home")
-    @classmethod
-    def _home_is_a_folder(cls, value: Path) -> Path:
-        home = value.expanduser().absolute()
-        if home.exists() and not home.is_dir():
-            raise ValueError(f"must be a folder, and {home} is a file")
-        return home
 
     @field_validator("minio_endpoint")
     @classmethod
@@ -151,13 +118,6 @@ class Settings(BaseSettings):
             raise ValueError(
                 "must be a bucket name: 3 to 63 lower-case letters, digits, dots or hyphens"
             )
-        return value
-
-    @field_validator("device")
-    @classmethod
-    def _device_is_known(cls, value: str) -> str:
-        if not DEVICE.fullmatch(value):
-            raise ValueError("must be auto, cpu, cuda or cuda:N")
         return value
 
     @model_validator(mode="after")
@@ -224,7 +184,7 @@ def _secrets_from_files() -> dict[str, Any]:
     found: dict[str, Any] = {}
     wrong: list[str] = []
     for field, facts in Settings.model_fields.items():
-        variable = _variable(field)
+        variable = Settings.variable(field)
         file = os.environ.get(f"{variable}_FILE")
         if not file or (facts.annotation is not SecretStr and field not in NAMES_OF_SECRETS):
             continue
@@ -243,11 +203,3 @@ def _secrets_from_files() -> dict[str, Any]:
     if wrong:
         raise SettingsError("\n".join(wrong))
     return found
-
-
-def _variable(location: str) -> str:
-    """Name of the environment variable behind a field, given by its name or by its alias."""
-    field = Settings.model_fields.get(location)
-    if field is None:
-        return location
-    return str(field.validation_alias or f"SCRIBE_{location.upper()}")

@@ -16,7 +16,7 @@ from dagster._core.storage.dagster_run import DagsterRun
 from dagster._core.storage.tags import PRIORITY_TAG
 
 from scribe_assets.launcher import GpuRunLauncher
-from scribe_assets.launcher.hosts import host_statuses
+from scribe_assets.launcher.hosts import host_statuses, stop_hosts
 
 LOCATION = """
 import os, time
@@ -78,10 +78,14 @@ class Launching:
             step: {"config": {"then" if isinstance(what, str) else "seconds": what}}
             for step, what in steps.items()
         }
+        return self.launch_with({"ops": ops}, {PRIORITY_TAG: str(priority)})
+
+    def launch_with(self, run_config: dict[str, Any], tags: dict[str, str]) -> str:
+        """Launch a run of any job."""
         run = self.instance.create_run_for_job(
             self.job.get_definition(),
-            run_config={"ops": ops},
-            tags={PRIORITY_TAG: str(priority)},
+            run_config=run_config,
+            tags=tags,
             status=DagsterRunStatus.NOT_STARTED,
             job_code_origin=self.job.get_python_origin(),
         )
@@ -154,6 +158,17 @@ class Launching:
         (event,) = [record.event_log_entry.get_dagster_event() for record in records]
         error = event.job_failure_data.error if event.event_specific_data else None
         return error.message if error else event.message or ""
+
+
+def end_hosts(home: Path) -> None:
+    """End all hosts of a home, which leave nothing behind."""
+    left = [psutil.Process(host.pid) for host in host_statuses(home)]
+    family = [*left, *(child for one in left for child in one.children(recursive=True))]
+    stop_hosts(home)
+    # The host removes its temporary files last.
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive, "what the host started ends with it"
+    assert not list(home.glob("tmp/*")), "temporary files are gone"
 
 
 def with_config(**config: Any) -> pytest.MarkDecorator:

@@ -11,8 +11,13 @@ that of a run.
 What does not belong here: anything about recordings, speech or S3. A job that only sleeps is
 launched in the same way (the tests do so). What is tied to one machine is in `connections`,
 `processes` and the locks; workers elsewhere would be another `device_place`.
+
+What others need of it is imported from here; README.md beside this file says how.
 """
 
+from scribe_assets.launcher.devices import using_device
+from scribe_assets.launcher.executor import device_executor
 from scribe_assets.launcher.launcher import GpuRunLauncher
+from scribe_assets.tags import ON_DEVICE
 
-__all__ = ["GpuRunLauncher"]
+__all__ = ["ON_DEVICE", "GpuRunLauncher", "device_executor", "using_device"]

@@ -16,8 +16,8 @@ class LauncherConfig(BaseModel):
     worker_growth_gb: float = Field(4.0, gt=0)
     worker_idle_seconds: float = Field(600.0, gt=0)
     vram_budget_gb: float | None = Field(None, gt=0)
-    preload: list[str] = ["scribe_assets.preload"]
-    worker_preload: list[str] = ["scribe_assets.speech.engine.libraries"]
+    preload: list[str] = []
+    worker_preload: list[str] = []
     env: dict[str, str] = {}
 
     @field_validator("devices")

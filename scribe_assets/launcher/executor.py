@@ -30,6 +30,7 @@ from scribe_assets.dagster_internals import (
     get_retries_config,
     trigger_hook,
 )
+from scribe_assets.device_settings import DeviceSettings
 from scribe_assets.launcher.connections import Connection
 from scribe_assets.launcher.device_place import DevicePlace, OwnProcess
 from scribe_assets.launcher.hosted_device import HostedDevice
@@ -38,7 +39,6 @@ from scribe_assets.launcher.liveness import claimed
 from scribe_assets.launcher.processes import ProcessIdentity
 from scribe_assets.launcher.runs import HOST_VARIABLE, as_priority
 from scribe_assets.launcher.shortcuts import remembered_partitions
-from scribe_assets.settings import Settings
 from scribe_assets.tags import DEVICE_TAG, PRIORITY_TAG, PROCESS_TAG
 
 
@@ -69,7 +69,7 @@ class DeviceExecutor(Executor):
         with ExitStack() as cleanup:
             if host is None:
                 # Not started by the launcher, which looks after the run all the same.
-                cleanup.enter_context(claimed(Settings.load().home, run.run_id))
+                cleanup.enter_context(claimed(DeviceSettings.load().home, run.run_id))
                 plan_context.instance.add_run_tags(run.run_id, {PROCESS_TAG: process})
                 place: DevicePlace = OwnProcess()
             else:

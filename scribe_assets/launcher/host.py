@@ -31,6 +31,7 @@ from scribe_assets.dagster_internals import (
     reconstructable_job,
     serialize_value,
 )
+from scribe_assets.device_settings import DeviceSettings
 from scribe_assets.launcher.code_version import code_folder, fingerprint
 from scribe_assets.launcher.config import HostConfig
 from scribe_assets.launcher.connections import Connection, Listening, receive, tell, wait
@@ -50,7 +51,6 @@ from scribe_assets.launcher.runs import Runs
 from scribe_assets.launcher.shortcuts import take_shortcuts
 from scribe_assets.launcher.turns import Turns
 from scribe_assets.launcher.workers import Workers
-from scribe_assets.settings import Settings
 
 logger = logging.getLogger("scribe.launcher")
 
@@ -81,7 +81,7 @@ class Host:
         self.told_to_stop = False
         origin = deserialize_value(config.origin, JobPythonOrigin)
         job = reconstructable_job(origin)
-        with visible_devices(config.config.devices, Settings.load().device) as devices:
+        with visible_devices(config.config.devices, DeviceSettings.load().device) as devices:
             job.get_definition()  # loaded once, for all runs
             for module in config.config.preload:
                 importlib.import_module(module)

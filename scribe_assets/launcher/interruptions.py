@@ -14,7 +14,7 @@ from scribe_assets.dagster_internals import SerializableErrorInfo
 from scribe_assets.errors import BrokenOffError, StorageUnavailableError
 from scribe_assets.tags import LOST_TAG, MAX_RETRIES_TAG, RETRY_FAILED_STEPS_TAG
 
-STOPPED = "Scribe was stopped while this run was under way; it is taken up again at the next start"
+STOPPED = "Dagster was stopped while this run was under way; it is taken up again at the next start"
 LOST = "Scribe ended, or the machine did, while this run was under way; it is taken up again"
 
 MOST_LOST = 10

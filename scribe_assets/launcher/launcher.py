@@ -30,6 +30,7 @@ from scribe_assets.dagster_internals import (
     WorkerStatus,
     serialize_value,
 )
+from scribe_assets.device_settings import DeviceSettings
 from scribe_assets.launcher import liveness
 from scribe_assets.launcher.config import HostConfig, LauncherConfig
 from scribe_assets.launcher.connections import Connection, ask, receive, send, wait
@@ -47,7 +48,6 @@ from scribe_assets.launcher.messages import (
 from scribe_assets.launcher.presence import Presence
 from scribe_assets.launcher.processes import tail
 from scribe_assets.launcher.shortcuts import take_shortcuts
-from scribe_assets.settings import Settings
 
 TERMINATE_SECONDS = 6.0
 ATTEMPTS = 3
@@ -68,8 +68,8 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         runs_per_worker: 200           # then the process that holds the models is replaced,
         worker_growth_gb: 4            # or when it has grown by so much,
         worker_idle_seconds: 600       # or when it had nothing to do, and others may want the GPU
-        preload: [scribe_assets.preload]  # modules imported once, before runs are forked
-        worker_preload: [scribe_assets.speech.engine.libraries]  # and by a waiting worker
+        preload: [my_code.libraries]   # modules imported once, before runs are forked
+        worker_preload: [torch]        # and by a worker that waits for its device
         env: {OMP_NUM_THREADS: "4"}    # added to the environment of all runs
     ```
 
@@ -202,7 +202,7 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
         """
         if run.job_code_origin:  # after a restart of the daemon its host would end, being alone
             self._presence.watch(self._starter(run.job_code_origin).config)
-        if liveness.is_alive(self._instance, Settings.load().home, run) is not False:
+        if liveness.is_alive(self._instance, DeviceSettings.load().home, run) is not False:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         process = liveness.process_of(self._instance, run)
         name = f"process {process.pid}" if process else "the process"
@@ -218,7 +218,7 @@ class GpuRunLauncher(RunLauncher, ConfigurableClass):
 
     def _starter(self, origin: JobPythonOrigin) -> Starter:
         """How the host for a code location is started."""
-        home = Settings.load().home
+        home = DeviceSettings.load().home
         instance = serialize_value(self._instance.get_ref())
         code = serialize_value(origin.repository_origin)
         identity = json.dumps([instance, code, self._config.model_dump()])

@@ -133,7 +133,7 @@ class Runs:
                 run.connection.close()
         refuse_here(
             "this step uses a model in a process without a device; "
-            "give its asset op_tags=ON_DEVICE (docs/adding-an-asset.md)"
+            "give its asset op_tags=ON_DEVICE, and its job the device_executor"
         )
         tempfile.tempdir = os.environ["TMPDIR"] = str(temporary)
         os.environ[HOST_VARIABLE] = str(host.fileno())

@@ -5,14 +5,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 import yaml
 from dagster import DagsterInstance
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
-from scribe_assets.launcher.hosts import host_statuses, stop_hosts
-from scribe_assets_tests.launching import LOCATION, Launching
+from scribe_assets_tests.launching import LOCATION, Launching, end_hosts
 
 
 @pytest.fixture
@@ -52,10 +50,4 @@ def launching(
     with DagsterInstance.from_config(str(tmp_path)) as instance:
         repository = ReconstructableRepository.for_file(str(tmp_path / "location.py"), "defs")
         yield Launching(home, instance, repository.get_reconstructable_job("sleep"))
-        left = [psutil.Process(host.pid) for host in host_statuses(home)]
-        family = [*left, *(child for one in left for child in one.children(recursive=True))]
-        stop_hosts(home)
-    # The host removes its temporary files last.
-    _, alive = psutil.wait_procs(family, timeout=10)
-    assert not alive, "what the host started ends with it"
-    assert not list(home.glob("tmp/*")), "temporary files are gone"
+        end_hosts(home)

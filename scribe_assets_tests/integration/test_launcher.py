@@ -254,7 +254,7 @@ def test_a_host_outlives_a_restart_of_the_daemon_and_not_more(launching: Launchi
     launching.launcher.dispose()
     launching.until(lambda: not identity.is_alive() and not worker.is_running(), 25)
     assert launching.run(run_id).status == DagsterRunStatus.FAILURE
-    assert "Scribe was stopped" in launching.why(run_id)
+    assert "Dagster was stopped" in launching.why(run_id)
 
 
 def test_somebody_else_on_the_machine_gets_the_device(launching: Launching) -> None:

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRA = PROJECT["optional-dependencies"]
-OURS = {"scribe_assets", "scribe_assets_tests", "benchmarks"}
+OURS = {"scribe_assets", "scribe_assets_tests", "benchmarks", "pictures"}
 
 
 def declared(requirements: list[str]) -> set[str]:
@@ -85,8 +85,8 @@ def test_what_is_optional_imports_only_what_its_extra_declares() -> None:
         assert undeclared([file], declared(PROJECT["dependencies"] + EXTRA[extra])) == {}
 
 
-@pytest.mark.parametrize("folder", ["scribe_assets_tests", "benchmarks"])
-def test_tests_and_benchmarks_import_only_what_is_declared(folder: str) -> None:
+@pytest.mark.parametrize("folder", ["scribe_assets_tests", "benchmarks", "examples"])
+def test_tests_benchmarks_and_examples_import_only_what_is_declared(folder: str) -> None:
     extra = EXTRA["dev"] + EXTRA["postgres"]  # the one has the other
     files = (ROOT / folder).rglob("*.py")
     assert undeclared(files, declared(PROJECT["dependencies"] + extra)) == {}
