@@ -28,6 +28,7 @@ POSTGRES_URL = re.compile(
     r"(?P<host>[A-Za-z0-9._-]*|\[[0-9a-fA-F:]+\])(:(?P<port>\d{1,5}))?"
     r"/(?P<database>[^/?#\s%]+)(\?[^#\s]*)?"
 )
+RAY_ADDRESS = re.compile(r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})")
 CREDENTIAL = re.compile(r"[^\s,\"]*")
 
 
@@ -50,6 +51,8 @@ class Settings(BaseSettings):
     hf_token: SecretStr = Field(SecretStr(""), validation_alias="HF_TOKEN")
     postgres_url: SecretStr = SecretStr("")
     """Of the database in which Dagster keeps runs and events; empty: SQLite in `home`."""
+    ray_address: str = ""
+    """Of the head of a Ray cluster whose GPUs are used; empty: those of this machine."""
     uploads_bucket: str = "uploads"
     processed_bucket: str = "processed"
     identity_bucket: str = "identity-bank"
@@ -144,6 +147,24 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("ray_address")
+    @classmethod
+    def _ray_can_be_asked(cls, value: str) -> str:
+        if not value:
+            return value
+        match = RAY_ADDRESS.fullmatch(value)
+        if not match or int(match["port"]) not in range(1, 65536):
+            raise ValueError(
+                "must be host:port of the head of a Ray cluster, such as 10.0.0.1:6379, or empty "
+                "for the GPUs of this machine"
+            )
+        if find_spec("ray") is None:
+            raise ValueError(
+                "needs what is not installed; run pip install 'scribe-assets[ray]', or leave it "
+                "empty for the GPUs of this machine"
+            )
+        return value
+
     @field_validator("uploads_bucket", "processed_bucket", "identity_bucket")
     @classmethod
     def _bucket_is_nameable(cls, value: str) -> str:
@@ -182,6 +203,17 @@ class Settings(BaseSettings):
                 f"must be three different buckets, not {', '.join(buckets)}"
             )
         return self
+
+    def secrets(self) -> dict[str, str]:
+        """Variable to value, of the secrets that are set, wherever they were read."""
+        values = {field: getattr(self, field) for field in type(self).model_fields}
+        shown = {field: values[field] for field in NAMES_OF_SECRETS}
+        hidden = {
+            field: value.get_secret_value()
+            for field, value in values.items()
+            if isinstance(value, SecretStr)
+        }
+        return {_variable(field): value for field, value in (shown | hidden).items() if value}
 
     @property
     def has_postgres(self) -> bool:
