@@ -130,7 +130,7 @@ class Workers:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, "SCRIBE_DEVICE": device.name, "TMPDIR": str(temporary)},
+                env={**os.environ, **_setting(device.name), "TMPDIR": str(temporary)},
                 start_new_session=True,
             )
             theirs.close()
@@ -237,6 +237,11 @@ def is_elsewhere(name: str) -> bool:
 def _module(name: str) -> str:
     """The worker of a device."""
     return f"scribe_assets.launcher{'.ray' if is_elsewhere(name) else ''}.worker"
+
+
+def _setting(name: str) -> dict[str, str]:
+    """What tells a worker its device; the one elsewhere is told by Ray."""
+    return {} if is_elsewhere(name) else {"SCRIBE_DEVICE": name}
 
 
 def _file_name(device: Device) -> str:

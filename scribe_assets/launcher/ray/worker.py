@@ -208,7 +208,7 @@ def main() -> None:
         with_actor(host, start)
     except (ActorGone, SettingsError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - the worker's log
-        if isinstance(error, ActorGone) and not error.lost:
+        if not isinstance(error, ActorGone) or not error.lost:
             sys.exit(1)
         time.sleep(LOST_SECONDS)  # the host hears of it from the watch, and starts none here
 
@@ -217,16 +217,19 @@ def with_actor(host: Connection, start: StartWorker) -> None:
     """Start an actor, and serve.
 
     Raises:
-        ActorGone: it has died.
-        SettingsError: there is no cluster any more, or no such GPU in it.
+        ActorGone: it has died, or there is no cluster any more, or no such GPU in it.
+        SettingsError: a setting is wrong.
     """
     settings = Settings.load()
-    connect(settings)
+    try:
+        connect(settings)
+    except SettingsError as error:
+        raise ActorGone(str(error), lost=True) from None
     import ray
 
     found = next((gpu for gpu in gpus(ray.nodes()) if gpu.device == start.device), None)
     if found is None:
-        raise SettingsError(f"{start.device} has left the cluster")
+        raise ActorGone(f"{start.device} has left the cluster", lost=True)
     actor = (
         ray.remote(DeviceActor)
         .options(num_gpus=1, num_cpus=0, max_restarts=0, scheduling_strategy=_on(found))
