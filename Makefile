@@ -41,7 +41,7 @@ schemas: $(INSTALLED)  ## Write the JSON Schemas of all documents
 
 lock: | $(UV)  ## Resolve the dependencies anew
 	$(LOCK) --extra dev --upgrade --output-file requirements.lock
-	$(LOCK) --extra postgres --constraint requirements.lock --output-file requirements-runtime.lock
+	$(LOCK) --extra postgres --extra ray --constraint requirements.lock --output-file requirements-runtime.lock
 
 install: $(INSTALLED)
 

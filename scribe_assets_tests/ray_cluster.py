@@ -20,12 +20,17 @@ from pathlib import Path
 
 import psutil
 
+from scribe_assets.local.processes import answers, executable
+
 HEAD = "10.77.0.1"
 PORT = 6379
+S3_PORT = 9000
 NODES = ("10.77.0.2", "10.77.0.3")
 
 CLONE_NEWNET = 0x40000000
-START_SECONDS = 120
+START_SECONDS = 300
+ATTEMPTS = 4
+"""Ray gives a node up that has not started within 30 s, as happens on a busy machine."""
 PROGRAM = Path(sys.executable).with_name("ray")
 
 # Four seconds instead of twenty until a machine that cannot be reached counts as gone.
@@ -41,7 +46,7 @@ def why_not() -> str | None:
     """Why there can be no such cluster here; None where there can."""
     if find_spec("ray") is None:
         return "Ray is not installed (scribe-assets[ray])"
-    if shutil.which("ip") is None:
+    if not _program():
         return "there is no program 'ip' (Debian's package iproute2)"
     name = f"scribe-try-{os.getpid()}"
     if _ip("netns", "add", name).returncode:
@@ -145,12 +150,30 @@ class RayCluster:
             os.close(there)
             os.close(before)
 
+    def start_s3(self) -> dict[str, str]:
+        """Start an S3 server on the head's machine; the settings by which it is found."""
+        (self.folder / "s3").mkdir()
+        keys = {"MINIO_ACCESS_KEY": "scribe-on-ray", "MINIO_SECRET_KEY": secrets.token_hex(16)}
+        subprocess.Popen(
+            [
+                *(executable("rclone"), "serve", "s3", str(self.folder / "s3")),
+                *(f"--addr={HEAD}:{S3_PORT}", "--vfs-cache-mode=off", "--config=/dev/null"),
+            ],
+            env={**os.environ, "RCLONE_AUTH_KEY": ",".join(keys.values())},
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while not answers(S3_PORT, HEAD):
+            if time.monotonic() > deadline:
+                raise TimeoutError("the S3 server does not answer")
+            time.sleep(0.1)
+        return {"MINIO_ENDPOINT": f"{HEAD}:{S3_PORT}", **keys}
+
     def remove(self) -> None:
         """End everything, and remove the namespaces."""
         for space in (*self._spaces.values(), self._head):
-            for process in (left := _within(space)):
-                process.kill()
-            psutil.wait_procs(left, timeout=10)
+            _end(space)
             _ip("netns", "del", space)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -165,22 +188,29 @@ class RayCluster:
             **added,
         }
         log = self.folder / f"{space}.log"
-        with log.open("ab") as output:
-            started = subprocess.run(
-                ["ip", "netns", "exec", space, str(PROGRAM), *arguments],
-                env=environment,
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                timeout=START_SECONDS,
-            )
-        if started.returncode:
-            raise RuntimeError(f"Ray did not start:\n{log.read_text()}")
+        for _ in range(ATTEMPTS):
+            with log.open("ab") as output:
+                started = subprocess.run(
+                    [_program(), "netns", "exec", space, str(PROGRAM), *arguments],
+                    env=environment,
+                    cwd=self.folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    timeout=START_SECONDS,
+                )
+            if started.returncode == 0:
+                return
+            _end(space)
+        raise RuntimeError(f"Ray did not start:\n{log.read_text()}")
+
+
+def _program() -> str:
+    return shutil.which("ip") or ""
 
 
 def _ip(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(["ip", *arguments], capture_output=True, text=True)
+    return subprocess.run([_program(), *arguments], capture_output=True, text=True)
 
 
 def _do(*arguments: str) -> None:
@@ -197,6 +227,12 @@ def _within(space: str) -> list[psutil.Process]:
         except psutil.NoSuchProcess:
             continue
     return found
+
+
+def _end(space: str) -> None:
+    for process in (left := _within(space)):
+        process.kill()
+    psutil.wait_procs(left, timeout=10)
 
 
 def _enter(namespace: int) -> None:

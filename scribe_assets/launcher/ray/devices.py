@@ -6,9 +6,11 @@ import sys
 import time
 from pathlib import Path
 
+from scribe_assets.errors import SettingsError
 from scribe_assets.launcher.connections import Connection, expect, pair, receive, wait
 from scribe_assets.launcher.messages import Cluster
 from scribe_assets.launcher.processes import open_log, tail
+from scribe_assets.settings import Settings
 
 START_AGAIN_SECONDS = 3.0
 ANSWER_SECONDS = 60.0
@@ -95,3 +97,15 @@ class RayDevices:
         if self.connection:
             self.connection.close()
             self.connection = None
+
+
+def check_cluster(settings: Settings) -> str:
+    """Ask the cluster what it has, and return that for people.
+
+    Raises:
+        SettingsError: it cannot be used, or not all of it; one sentence.
+    """
+    cluster = RayDevices(settings.home, settings.ray_address).ask()
+    if cluster.problem:
+        raise SettingsError(cluster.problem)
+    return f"cluster at {settings.ray_address}: {', '.join(cluster.devices)}"

@@ -164,6 +164,7 @@ def _end_of(gpu: Gpu, error: Exception) -> ActorGone:
     if _is_lost(gpu):
         return ActorGone(f"{gpu.address}, the machine of {gpu.device}, has left the cluster", True)
     reason = str(error).strip().splitlines()[-1].partition(" Some common causes")[0]
+    reason = reason.rpartition("Worker exit detail: ")[2]
     return ActorGone(f"the process that computes on {gpu.device} has died: {reason}", False)
 
 
