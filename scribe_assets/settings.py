@@ -221,6 +221,12 @@ class Settings(BaseSettings):
         return bool(self.postgres_url.get_secret_value())
 
     @property
+    def postgres_host(self) -> str:
+        """The server of the database; empty for a local socket, or where there is none."""
+        match = POSTGRES_URL.fullmatch(self.postgres_url.get_secret_value())
+        return match["host"] if match else ""
+
+    @property
     def postgres_place(self) -> str:
         """Server and database for people, without user and password."""
         match = POSTGRES_URL.fullmatch(self.postgres_url.get_secret_value())

@@ -263,7 +263,7 @@ def test_a_wrong_token_is_refused_in_one_sentence(
     for name, value in cluster.settings.items():
         monkeypatch.setenv(name, value)
     settings = Settings.load()
-    with pytest.raises(SettingsError, match="other machines need Dagster's runs in PostgreSQL"):
+    with pytest.raises(SettingsError, match="other machines need Dagster's runs"):
         check_cluster(settings)
     wrong = tmp_path / "token"
     wrong.write_text("another" * 8)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -74,16 +75,21 @@ def gpus(nodes: Sequence[dict[str, Any]]) -> list[Gpu]:
 def usable(found: Sequence[Gpu], settings: Settings) -> tuple[list[Gpu], str]:
     """Those that can reach what Scribe keeps, and a sentence about the others, if there are any."""
     missing = []
-    if not settings.has_postgres:
-        missing.append("Dagster's runs in PostgreSQL (SCRIBE_POSTGRES_URL), not in SQLite")
-    if settings.embedded_s3:
-        missing.append("an S3 server that they reach (MINIO_ENDPOINT), not the embedded one")
+    if not settings.has_postgres or _is_own(settings.postgres_host):
+        missing.append("Dagster's runs in a PostgreSQL that they reach (SCRIBE_POSTGRES_URL)")
+    if settings.embedded_s3 or _is_own(urlsplit(settings.endpoint_url or "").hostname):
+        missing.append("an S3 server that they reach (MINIO_ENDPOINT)")
     here = [gpu for gpu in found if gpu.is_here]
     elsewhere = sorted({gpu.address for gpu in found if gpu not in here})
     if not missing or not elsewhere:
         return list(found), ""
     needs = ", and ".join(missing)
     return here, f"the GPUs of {', '.join(elsewhere)} are not used, as other machines need {needs}"
+
+
+def _is_own(host: str | None) -> bool:
+    """Whether a host means another machine on each machine; None is Amazon's S3."""
+    return host is not None and (host in ("", "localhost", "[::1]", "::1") or host[:4] == "127.")
 
 
 def own_addresses() -> set[str]:
