@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -96,8 +96,8 @@ class RayCluster:
     def _cable(self, node: str) -> str:
         return f"to-{node.rpartition('.')[2]}"
 
-    def start(self) -> None:
-        """Start Ray on all three."""
+    def start(self, nodes: Sequence[str] = NODES) -> None:
+        """Start Ray on the head's machine, and on these nodes."""
         self._ray(
             self._head,
             {},
@@ -106,7 +106,7 @@ class RayCluster:
             "--object-store-memory=100000000",
         )
         with ThreadPoolExecutor() as at_once:
-            list(at_once.map(self.join, NODES))
+            list(at_once.map(self.join, nodes))
 
     def join(self, node: str) -> None:
         """Start Ray on a node."""
@@ -159,7 +159,8 @@ class RayCluster:
                 *(executable("rclone"), "serve", "s3", str(self.folder / "s3")),
                 *(f"--addr={HEAD}:{S3_PORT}", "--vfs-cache-mode=off", "--config=/dev/null"),
             ],
-            env={**os.environ, "RCLONE_AUTH_KEY": ",".join(keys.values())},
+            # rclone reads it as a CSV list, hence the quotes.
+            env={**os.environ, "RCLONE_AUTH_KEY": f'"{",".join(keys.values())}"'},
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
