@@ -3,9 +3,9 @@
     python -m benchmarks.ray [--recordings 40] [--seconds 5] [--rounds 2]
 
 The whole stack (S3, sensor, queue, PostgreSQL), with the same recordings, in turn with a worker on
-this machine and with a node of a cluster in network namespaces whose GPU is a CPU. Then a second node
-joins. A machine with two cores has no more of them for two nodes: that time tells nothing but that
-both have worked, which is counted. Needs root, PostgreSQL and the extra `ray`.
+this machine and with a node of a cluster in network namespaces whose GPU is a CPU. Then a second
+node joins. A machine with two cores has no more of them for two nodes: what is told by that is not
+the time, but that both have worked. Needs root, PostgreSQL and the extra `ray`.
 """
 
 import argparse
