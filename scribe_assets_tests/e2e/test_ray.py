@@ -113,6 +113,17 @@ def interval(instance: DagsterInstance, run: DagsterRun) -> tuple[float, float]:
     return got, max(ends)
 
 
+def why(instance: DagsterInstance, run: DagsterRun) -> str:
+    """Why a run failed."""
+    (failure,) = [
+        event
+        for _, event in events(instance, run)
+        if event.event_type == DagsterEventType.RUN_FAILURE
+    ]
+    error = failure.job_failure_data.error
+    return error.message if error else failure.message or ""
+
+
 def runs_of(instance: DagsterInstance, key: str) -> list[DagsterRun]:
     """The runs of an upload, the newest first."""
     partition = RecordingRef.from_upload_key(key).partition_key
@@ -200,8 +211,7 @@ def a_killed_process_costs_a_try(
     succeeded(running, "bob/killed.wav")
     _, failed = runs_of(instance, "bob/killed.wav")
     assert LOST_TAG not in failed.tags
-    said = [event.message or "" for _, event in events(instance, failed)]
-    assert [text for text in said if f"the process that computes on {device} has died" in text]
+    assert f"the process that computes on {device} has died" in why(instance, failed)
 
 
 def a_cancelled_run_leaves_no_process(
@@ -229,6 +239,7 @@ def a_machine_that_is_cut_off_costs_none(
     succeeded(running, "dora/lost.wav")
     again, lost = runs_of(instance, "dora/lost.wav")
     assert lost.tags[LOST_TAG] == "1"
+    assert "has left the cluster" in why(instance, lost)
     assert again.tags[MAX_RETRIES_TAG] == str(instance.run_retries_max_retries + 1)
     assert again.tags[DEVICE_TAG] != device
     cluster.reconnect(node)

@@ -119,7 +119,9 @@ class ActorWork:
                     self._write_printed([message])
                 else:
                     yield message
-        except ray.exceptions.RayActorError as error:
+        except ray.exceptions.RayTaskError as error:  # a fault of ours in the actor
+            yield Broken(str(error))
+        except ray.exceptions.RayError as error:
             self._gone = _end_of(self._gpu, error)
             if not self._gone.lost:
                 self._fetch_last_words()
