@@ -48,7 +48,7 @@ schemas: $(DEVELOPER)  ## Write the JSON Schemas of all documents
 
 lock: | $(UV)  ## Resolve the dependencies anew
 	$(LOCK) --extra dev --upgrade --output-file requirements.lock
-	$(LOCK) --extra postgres --constraint requirements.lock --output-file requirements-runtime.lock
+	$(LOCK) --extra postgres --extra ray --constraint requirements.lock --output-file requirements-runtime.lock
 	@for python in 3.11 3.12 3.13; do echo "wheels for Python $$python"; \
 	  $(UV) pip compile --quiet --no-deps --only-binary :all: --python-version $$python requirements-runtime.lock \
 	    >/dev/null || exit 1; done

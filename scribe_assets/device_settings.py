@@ -1,6 +1,7 @@
-"""The two settings that whoever computes on a device has to know, launcher and models alike."""
+"""What whoever computes on a device has to know of the settings, launcher and models alike."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from scribe_assets.errors import SettingsError
 
 DEVICE = re.compile(r"auto|(cpu|cuda)(:\d+)?")
+RAY_ADDRESS = re.compile(r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})")
 
 
 class DeviceSettings(BaseSettings):
@@ -27,6 +29,8 @@ class DeviceSettings(BaseSettings):
 
     home: Path = Path(".scribe")
     device: str = "auto"
+    ray_address: str = ""
+    """Of the head of a Ray cluster whose GPUs are used; empty: those of this machine."""
 
     @classmethod
     def load(cls) -> Self:
@@ -73,4 +77,22 @@ class DeviceSettings(BaseSettings):
     def _device_is_known(cls, value: str) -> str:
         if not DEVICE.fullmatch(value):
             raise ValueError("must be auto, cpu, cuda or cuda:N")
+        return value
+
+    @field_validator("ray_address")
+    @classmethod
+    def _ray_can_be_asked(cls, value: str) -> str:
+        if not value:
+            return value
+        match = RAY_ADDRESS.fullmatch(value)
+        if not match or int(match["port"]) not in range(1, 65536):
+            raise ValueError(
+                "must be host:port of the head of a Ray cluster, such as 10.0.0.1:6379, or empty "
+                "for the GPUs of this machine"
+            )
+        if find_spec("ray") is None:
+            raise ValueError(
+                "needs what is not installed; run pip install 'scribe-assets[ray]', or leave it "
+                "empty for the GPUs of this machine"
+            )
         return value

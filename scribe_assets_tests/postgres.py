@@ -1,4 +1,5 @@
-"""A PostgreSQL server of the tests' own, on a loopback port, in a folder that is removed."""
+"""A PostgreSQL server of the tests' own, in a folder that is removed. It listens on the loopback
+interface, or at an address of the tests' own network of namespaces."""
 
 import os
 import pwd
@@ -34,10 +35,12 @@ class PostgresServer:
 
     Args:
         programs: folder of `postgres` and `initdb`.
+        address: where it listens.
     """
 
-    def __init__(self, programs: Path) -> None:
+    def __init__(self, programs: Path, address: str = "127.0.0.1") -> None:
         self.programs = programs
+        self.address = address
         self.port = free_port(15432)
         self.folder = Path(tempfile.mkdtemp(prefix="scribe-postgres-", dir="/tmp"))
         self.process: subprocess.Popen[bytes] | None = None
@@ -55,13 +58,15 @@ class PostgresServer:
             *("initdb", "--username=scribe", f"--pwfile={secret}", "--auth=scram-sha-256"),
             *("--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", f"--pgdata={self.data}"),
         )
+        with (self.data / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all samenet scram-sha-256\n")
 
     @property
     def data(self) -> Path:
         return self.folder / "data"
 
     def url(self, database: str) -> str:
-        return f"postgresql://scribe:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://scribe:{PASSWORD}@{self.address}:{self.port}/{database}"
 
     def new_database(self) -> str:
         """The URL of an empty database."""
@@ -81,7 +86,7 @@ class PostgresServer:
         import psycopg2
 
         settings = {
-            "listen_addresses": "127.0.0.1",
+            "listen_addresses": self.address,
             "port": str(self.port),
             "unix_socket_directories": "",
             "timezone": "Asia/Tokyo",

@@ -3,7 +3,7 @@
 A run that the launcher's host has started hands such steps to a warm worker (`hosted_device`).
 Every other run (a `dagster asset materialize` in a terminal, a test) executes all of them in its
 own process, and waits for the lock of the device as everybody does. What the executor needs of a
-place with a device is `DevicePlace`; a worker on another machine would be one more.
+place with a device is `DevicePlace`.
 """
 
 import os

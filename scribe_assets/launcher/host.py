@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ from scribe_assets.launcher.messages import (
     Stale,
     Watch,
 )
+from scribe_assets.launcher.ray.devices import RayDevices
 from scribe_assets.launcher.runs import Runs
 from scribe_assets.launcher.shortcuts import take_shortcuts
 from scribe_assets.launcher.turns import Turns
@@ -81,18 +83,25 @@ class Host:
         self.told_to_stop = False
         origin = deserialize_value(config.origin, JobPythonOrigin)
         job = reconstructable_job(origin)
-        with visible_devices(config.config.devices, DeviceSettings.load().device) as devices:
+        settings = DeviceSettings.load()
+        address = settings.ray_address
+        self.cluster = RayDevices(config.home, address) if address else None
+        own = config.config.devices
+        looking = nullcontext(lambda: own) if address else visible_devices(own, settings.device)
+        with looking as devices:
             job.get_definition()  # loaded once, for all runs
             for module in config.config.preload:
                 importlib.import_module(module)
             names = devices()
-        logger.info("devices: %s", ", ".join(names))
+        logger.info("devices: %s", ", ".join(names) or f"those of the Ray cluster at {address}")
         self.code = code_folder(origin)
         self.fingerprint = fingerprint(self.code)
         self.temporary = _own_temporary_folder(config)
         self.runs = Runs(instance, config.home, self.temporary)
         self.workers = Workers(config, names, serialize_value(job), self.temporary)
         self.turns = Turns(self.runs, self.workers)
+        if self.cluster:
+            self.turns.offer(self.cluster.cluster.devices, self.cluster.cluster.problem)
         # Not before everything is loaded: on a busy machine that took longer than `ALONE_SECONDS`,
         # and the host ended as abandoned at its first look, host after host.
         self.last_seen_launcher = time.monotonic()
@@ -107,7 +116,8 @@ class Host:
             ready = sorted(
                 wait(list(sources), POLL_SECONDS), key=lambda source: isinstance(source, int)
             )
-            for act in (*(sources[source] for source in ready), self.turns.assign):
+            heard = (sources[source] for source in ready)
+            for act in (self._tend_cluster, *heard, self.turns.assign):
                 try:
                     act()
                 except OSError:  # a full disk, or too many open files: the runs go on
@@ -126,7 +136,17 @@ class Host:
         for device in self.workers:
             if device.connection:
                 sources[device.connection] = partial(self.turns.hear_worker, device)
+        if self.cluster and self.cluster.connection:
+            sources[self.cluster.connection] = self._hear_cluster
         return sources
+
+    def _tend_cluster(self) -> None:
+        if self.cluster:
+            self.cluster.tend()
+
+    def _hear_cluster(self) -> None:
+        if self.cluster and self.cluster.hear():
+            self.turns.offer(self.cluster.cluster.devices, self.cluster.cluster.problem)
 
     def _is_done(self) -> bool:
         now = time.monotonic()
@@ -191,6 +211,8 @@ class Host:
         for device in self.workers:
             if device.connection:
                 device.connection.close()
+        if self.cluster and self.cluster.connection:
+            self.cluster.connection.close()
         self.listening.socket.close()
         self.lock.close()
 
@@ -206,6 +228,8 @@ class Host:
     def stop(self) -> None:
         """End everything, and leave runs in a state from which they are taken up again."""
         self.listening.close()  # who connects now looks for another host
+        if self.cluster:
+            self.cluster.stop()
         self.workers.stop()
         self.runs.stop()
         shutil.rmtree(self.temporary, ignore_errors=True)

@@ -30,6 +30,7 @@ from scribe_assets.dagster_internals import (
 )
 from scribe_assets.errors import DeviceWorkerError
 from scribe_assets.launcher.connections import Connection, connect, receive, send, tell, wait
+from scribe_assets.launcher.interruptions import report_lost_device
 from scribe_assets.launcher.messages import (
     Acquire,
     Broken,
@@ -192,6 +193,9 @@ class HostedDevice:
                 if isinstance(answer, StepEvent):
                     yield deserialize_value(answer.event, DagsterEvent)
                 elif isinstance(answer, Broken):
+                    if answer.lost:
+                        context = self._plan_context
+                        report_lost_device(context.instance, context.dagster_run.run_id)
                     raise DeviceWorkerError(f"{what}: {answer.error}")
                 else:
                     return

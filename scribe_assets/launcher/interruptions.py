@@ -5,7 +5,7 @@ three restarts in the middle of a long recording, and its upload had failed for 
 of such a run is raised by one before it is reported as failed; its retry inherits that.
 
 So it is with a run that fails because S3 or Dagster's database was away for longer than a step
-waits: that is no fault of the recording.
+waits, or because the machine of its device has gone: that is no fault of the recording.
 """
 
 from dagster import DagsterInstance, DagsterRun
@@ -58,6 +58,16 @@ def weigh_step_failure(
         instance.add_run_tags(run_id, {**_one_more_try(instance, run), **tags})
     elif RETRY_FAILED_STEPS_TAG in run.tags:  # inherited; this failure is final
         instance.add_run_tags(run_id, {RETRY_FAILED_STEPS_TAG: "false"})
+
+
+def report_lost_device(instance: DagsterInstance, run_id: str) -> None:
+    """Before a run fails because the machine of its device has gone, or cannot be reached."""
+    run = instance.get_run_by_id(run_id)
+    if run is None or not instance.run_retries_enabled:
+        return
+    losses = int(run.tags.get(LOST_TAG, "0")) + 1
+    if losses <= MOST_LOST:
+        instance.add_run_tags(run_id, {**_one_more_try(instance, run), LOST_TAG: str(losses)})
 
 
 def _is_of_storage(error: SerializableErrorInfo | None) -> bool:

@@ -8,6 +8,8 @@
 | host | worker | `StartWorker`; `Go` |
 | worker | host | `Ready`; `RunLeft` after a run has left; `MayIGo` -> `Go` |
 | run | worker | `OpenRun`, then `ExecuteStep` each -> `StepEvent` …, then `Done` or `Broken` |
+| watch of a Ray cluster | host | `Cluster`, as often as it changes |
+| worker | actor in a Ray cluster | as a run to a worker; `Printed` comes back, too |
 
 Messages are JSON behind the name of their class. What is Dagster's (runs, jobs, states, events) is
 text that Dagster itself serialized. How they travel is in `connections.py`.
@@ -257,6 +259,27 @@ class Done(Message):
 
 @dataclass(frozen=True)
 class Broken(Message):
-    """The worker could not do it; the fault is not the step's, and fails the run."""
+    """The worker could not do it; the fault is not the step's, and fails the run. `lost` is whether
+    the machine of the device has gone, for which no recording can be blamed."""
 
     error: str
+    lost: bool = False
+
+
+# Between the machine of the runs and a Ray cluster
+
+
+@dataclass(frozen=True)
+class Cluster(Message):
+    """The devices that the cluster has now; `problem` is a sentence on why it has no more."""
+
+    devices: list[str]
+    problem: str
+
+
+@dataclass(frozen=True)
+class Printed(Message):
+    """What was printed to `stdout` or `stderr`: bytes, each as the character of its number."""
+
+    stream: str
+    text: str

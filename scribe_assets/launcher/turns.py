@@ -29,6 +29,22 @@ class Turns:
         self._workers = workers
         self._start_again = 0.0
         """Not before this time, on the steady clock, a worker is started again."""
+        self._missing = ""
+        """A sentence on why devices are not there, if any should be."""
+
+    def offer(self, names: list[str], missing: str) -> None:
+        """Use these devices of other machines from now on.
+
+        Args:
+            names: of the devices.
+            missing: a sentence on why there are no more; empty where none are missed.
+        """
+        if missing != self._missing:
+            logger.info("%s", missing or f"devices of the cluster: {', '.join(names)}")
+            for run in self._runs.under_way.values():
+                run.told_to_wait = False
+        self._missing = missing
+        self._workers.offer(names)
 
     def hear_run(self, run: Run) -> None:
         """Take a message of a run."""
@@ -104,6 +120,8 @@ class Turns:
 
     def _tell_waiting(self, waiting: list[Run]) -> None:
         occupants = [f"{device.name} {self._doing(device)}" for device in self._workers]
+        if self._missing:
+            occupants.append(self._missing)
         for ahead, run in enumerate(waiting):
             if not run.told_to_wait:
                 self._tell_to_wait(run, f"{'; '.join(occupants)}; {ahead} runs before")

@@ -38,6 +38,7 @@ class Device:
         released: the run has let go.
         grants: how often this worker was given to a run.
         log_size: bytes of the worker's log at its start.
+        is_there: it may be used; otherwise it goes when its worker has ended.
     """
 
     name: str
@@ -49,10 +50,11 @@ class Device:
     released: bool = False
     grants: int = 0
     log_size: int = 0
+    is_there: bool = True
 
     def view(self) -> DeviceView:
         """For the scheduler."""
-        busy = self.run_id is not None or self.is_leaving
+        busy = self.run_id is not None or self.is_leaving or not self.is_there
         return DeviceView(self.name, self.worker is not None, self.is_ready, busy)
 
 
@@ -89,6 +91,17 @@ class Workers:
     def __iter__(self) -> Iterator[Device]:
         return iter(self.devices.values())
 
+    def offer(self, names: list[str]) -> None:
+        """Note which devices of other machines there are now; those of this one stay."""
+        for device in list(self):
+            if is_elsewhere(device.name):
+                device.is_there = device.name in names
+                if not device.is_there and not device.is_ready:
+                    self.end(device)
+                    self.devices.pop(device.name, None)
+        for name in names:
+            self.devices.setdefault(name, Device(name))
+
     def address(self, device: Device) -> Path:
         """Where the worker of a device listens."""
         return self._config.folder / f"{self._config.name}-{_file_name(device)}.worker"
@@ -112,12 +125,12 @@ class Workers:
             device.log_size = output.tell()
             ours, theirs = pair()
             device.worker = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "scribe_assets.launcher.worker", str(theirs.fileno())],
+                [sys.executable, "-m", _module(device.name), str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, "SCRIBE_DEVICE": device.name, "TMPDIR": str(temporary)},
+                env={**os.environ, **_setting(device.name), "TMPDIR": str(temporary)},
                 start_new_session=True,
             )
             theirs.close()
@@ -190,7 +203,10 @@ class Workers:
             never_ready=not device.is_ready and bool(code),
             log_tail=tail(self.log(device), since=device.log_size),
         )
-        self.devices[device.name] = Device(device.name)
+        if device.is_there:
+            self.devices[device.name] = Device(device.name)
+        else:
+            self.devices.pop(device.name, None)
         return dead
 
     def stop(self) -> None:
@@ -204,11 +220,28 @@ class Workers:
             return f"works for {partition or device.run_id}"
         if device.is_ready:
             return "is free"
+        if is_elsewhere(device.name):
+            return "is being made ready" if device.worker else "is free, nothing loaded"
         holder = Lease(self._config.home, device.name).holder()
         own = device.worker and f"process {device.worker.pid}"
         if holder and holder != own:
             return f"is held by {holder}"
         return "is being made ready" if device.worker else "is free, nothing loaded"
+
+
+def is_elsewhere(name: str) -> bool:
+    """Whether a device is in a Ray cluster, by its name."""
+    return name.startswith("ray:")
+
+
+def _module(name: str) -> str:
+    """The worker of a device."""
+    return f"scribe_assets.launcher{'.ray' if is_elsewhere(name) else ''}.worker"
+
+
+def _setting(name: str) -> dict[str, str]:
+    """What tells a worker its device; the one elsewhere is told by Ray."""
+    return {} if is_elsewhere(name) else {"SCRIBE_DEVICE": name}
 
 
 def _file_name(device: Device) -> str:

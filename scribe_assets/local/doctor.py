@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from scribe_assets.errors import PermanentError, StorageUnavailableError
 from scribe_assets.instance.config import check_database
+from scribe_assets.launcher.ray.devices import check_cluster
 from scribe_assets.local import stack
 from scribe_assets.settings import Settings
 from scribe_assets.speech.compute import cores
@@ -43,6 +44,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield _try("whisper weights", lambda: whisper_base(cache).name)
     yield _try("device", lambda: _describe(resolve_device(settings.device)))
     yield _try("database", lambda: check_database(settings))
+    if settings.ray_address:
+        yield _try("ray", lambda: check_cluster(settings))
     running = stack.find(home)
     if settings.embedded_s3 and EmbeddedServer.read(home) is None:
         yield Finding("storage", True, "embedded; it is made by the first 'scribe up'")

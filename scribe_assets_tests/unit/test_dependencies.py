@@ -71,7 +71,10 @@ TYPES = {"mypy_boto3_s3.S3Client"}
 
 
 # What is imported only where somebody has asked for an extra.
-OPTIONAL = {ROOT / "scribe_assets/instance/postgres.py": "postgres"}
+OPTIONAL = {
+    ROOT / "scribe_assets/instance/postgres.py": "postgres",
+    **dict.fromkeys((ROOT / "scribe_assets/launcher/ray").glob("*.py"), "ray"),
+}
 
 
 def test_the_package_imports_only_what_it_declares() -> None:
@@ -87,7 +90,7 @@ def test_what_is_optional_imports_only_what_its_extra_declares() -> None:
 
 @pytest.mark.parametrize("folder", ["scribe_assets_tests", "benchmarks", "examples"])
 def test_tests_benchmarks_and_examples_import_only_what_is_declared(folder: str) -> None:
-    extra = EXTRA["dev"] + EXTRA["postgres"]  # the one has the other
+    extra = EXTRA["dev"] + EXTRA["postgres"] + EXTRA["ray"]  # the first has the others
     files = (ROOT / folder).rglob("*.py")
     assert undeclared(files, declared(PROJECT["dependencies"] + extra)) == {}
 
@@ -101,6 +104,6 @@ def locked(name: str) -> dict[str, str]:
 def test_the_image_is_made_of_what_was_tested() -> None:
     tested, image = locked("requirements.lock"), locked("requirements-runtime.lock")
     assert {name: lines for name, lines in image.items() if tested.get(name) != lines} == {}
-    needed = declared(PROJECT["dependencies"] + EXTRA["postgres"])
+    needed = declared(PROJECT["dependencies"] + EXTRA["postgres"] + EXTRA["ray"])
     assert needed <= set(image)
     assert {"mypy", "pytest", "ruff"} <= declared(EXTRA["dev"]) - set(image)

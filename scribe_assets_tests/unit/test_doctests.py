@@ -11,6 +11,8 @@ WITH_EXAMPLES = [
     "scribe_assets.artifacts.formats.plain",
     "scribe_assets.artifacts.formats.rttm",
     "scribe_assets.artifacts.formats.vtt",
+    "scribe_assets.launcher.ray.actor",
+    "scribe_assets.launcher.ray.cluster",
     "scribe_assets.speech.diarization.stretches",
     "scribe_assets.speech.progress",
     "scribe_assets.speech.timeline",

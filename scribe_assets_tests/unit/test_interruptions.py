@@ -13,6 +13,7 @@ from scribe_assets.launcher.interruptions import (
     LOST,
     MOST_LOST,
     report_lost,
+    report_lost_device,
     report_stopped,
     weigh_step_failure,
 )
@@ -88,6 +89,13 @@ def step_fails(*names: str) -> End:
     return end
 
 
+def machine_goes(instance: DagsterInstance, run: DagsterRun) -> None:
+    """The one on which a step of the run was executed."""
+    report_lost_device(instance, run.run_id)
+    failure = JobFailureData(None, failure_reason=RunFailureReason.RUN_EXCEPTION)
+    instance.report_run_failed(run, "the machine has left the cluster", failure)
+
+
 S3_AWAY = step_fails("RetryRequestedFromPolicy", "StorageUnavailableError", "ConnectionError")
 DATABASE_AWAY = step_fails("OperationalError", "OperationalError")
 NOT_MEDIA = step_fails("Failure", "MediaError")
@@ -99,6 +107,13 @@ def test_storage_that_is_away_fails_no_recording(instance: DagsterInstance) -> N
 
 def test_storage_that_stays_away_does_in_the_end(instance: DagsterInstance) -> None:
     assert tries(instance, [S3_AWAY] * (MOST_LOST + 1)) == [True] * MOST_LOST + [False]
+
+
+def test_a_machine_that_goes_fails_no_recording_unless_each_does(
+    instance: DagsterInstance,
+) -> None:
+    assert tries(instance, [machine_goes, crash, machine_goes, crash]) == [True] * 4
+    assert tries(instance, [machine_goes] * (MOST_LOST + 3))[-1] is False
 
 
 def test_another_fault_is_final_also_after_such_a_try(instance: DagsterInstance) -> None:

@@ -33,6 +33,8 @@ def test_defaults_need_nothing() -> None:
         ("SCRIBE_POSTGRES_URL", "postgresql://me:hu/sh@db/scribe", "%XX"),
         ("SCRIBE_POSTGRES_URL", "postgresql://me:hu%sh@db/scribe", "%XX"),
         ("SCRIBE_POSTGRES_URL", "postgresql://me:hush@db", "/database"),
+        ("SCRIBE_RAY_ADDRESS", "auto", "host:port"),
+        ("SCRIBE_RAY_ADDRESS", "10.0.0.1:99999", "host:port"),
     ],
 )
 def test_a_wrong_value_is_one_line(
