@@ -35,7 +35,9 @@ def up() -> None:
     log.print("starting …")
     try:
         with stack.run(settings) as running:
-            _say(f"UI  {running.running.ui_url}", f"S3  {running.running.s3_url}", "ready")
+            where = running.running
+            _say(f"UI  {where.ui_url}", f"S3  {where.s3_url}", f"metrics  {where.metrics_url}")
+            _say("ready")
             while True:
                 time.sleep(0.5)
                 running.check()
