@@ -38,9 +38,14 @@ def up() -> None:
             where = running.running
             _say(f"UI  {where.ui_url}", f"S3  {where.s3_url}", f"metrics  {where.metrics_url}")
             _say("ready")
+            has_metrics = True
             while True:
-                time.sleep(0.5)
                 running.check()
+                if has_metrics and not running.has_metrics:
+                    has_metrics = False
+                    log.print(f"there are no metrics any more; the end of {running.metrics.log}:")
+                    log.print(running.metrics.last_lines, markup=False)
+                time.sleep(0.5)
     except KeyboardInterrupt:
         log.print("stopped")
 

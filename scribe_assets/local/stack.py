@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 from urllib.error import URLError
+from urllib.parse import urlsplit
 
 from scribe_assets.errors import StackError
 from scribe_assets.instance.config import check_database, write_config
@@ -36,6 +37,7 @@ from scribe_assets.local.processes import (
     GRACE_SECONDS,
     LOOPBACK,
     Process,
+    answers,
     free_port,
     stop,
     wait_for_port,
@@ -79,11 +81,15 @@ class Stack:
     metrics: Process
 
     def check(self) -> None:
-        """Raise `StackError` if a process has ended. One that only watches may do so: recordings
-        need it not, and a monitoring system sees it at once."""
+        """Raise `StackError` if a process has ended that recordings need."""
         for process in self.processes:
             if process is not self.metrics:
                 process.check()
+
+    @property
+    def has_metrics(self) -> bool:
+        """Whether there are metrics still. Nothing else needs their process."""
+        return self.metrics.popen.poll() is None
 
 
 def find(home: Path) -> RunningStack | None:
@@ -113,6 +119,9 @@ def run(settings: Settings) -> Iterator[Stack]:
         cleanup.callback(_stop_all, processes, home)
         stack = _start_all(settings, processes, cleanup)
         _wait_for_tick(stack, since=began)
+        where = urlsplit(stack.running.metrics_url)
+        while stack.has_metrics and not answers(where.port or 0, where.hostname or LOOPBACK):
+            time.sleep(0.1)
         lock.seek(0)
         lock.truncate()
         lock.write(json.dumps(asdict(stack.running)))
