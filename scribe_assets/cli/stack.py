@@ -1,15 +1,17 @@
 """The commands for the stack: `up`, `demo`, `doctor`, `rebuild`."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-from rich.table import Table
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 
+from scribe_assets.artifacts.formats.plain import visible
 from scribe_assets.cli.app import log, out
 from scribe_assets.cli.recordings import follow
 from scribe_assets.errors import UsageError
@@ -20,6 +22,8 @@ from scribe_assets.storage.s3 import S3Storage
 
 if TYPE_CHECKING:
     from scribe_assets.local.stack import RunningStack
+
+MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "failure": "[red]✗[/]"}
 
 
 def up() -> None:
@@ -98,18 +102,28 @@ def _stack_for_demo(settings: Settings) -> Iterator["RunningStack"]:
         yield own.running
 
 
-def doctor() -> None:
-    """Check this installation: settings, programs, weights, device, storage."""
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Check this installation: settings, versions, disk, weights, GPU, database, S3 and its rights.
+
+    Exit code 1 where something has failed; a warning does not count as that.
+    """
     from scribe_assets.local.doctor import examine
 
     settings = Settings.load()
-    table = Table("", "check", "finding", box=None)
-    findings = list(examine(settings))
-    for finding in findings:
-        mark = "[green]✓[/]" if finding.good else "[red]✗[/]"
-        table.add_row(mark, finding.name, escape(finding.text))
-    out.print(table)
-    if not all(finding.good for finding in findings):
+    findings = []
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False)
+    with Progress(*columns, console=log, transient=True) as progress:
+        task = progress.add_task("packages")
+        for finding in examine(settings, lambda name: progress.update(task, description=name)):
+            findings.append(finding)
+            if not as_json:
+                mark = MARKS[finding.state]
+                out.print(f"{mark} {escape(finding.name):21} {escape(visible(finding.text))}")
+    if as_json:
+        out.print(json.dumps([asdict(f) for f in findings], ensure_ascii=False), markup=False)
+    if any(finding.state == "failure" for finding in findings):
         raise typer.Exit(1)
 
 
