@@ -69,7 +69,7 @@ class StrictS3:
         class Handler(WSGIRequestHandler):
             def date_time_string(self, timestamp: float | None = None) -> str:
                 now = time.time() if timestamp is None else timestamp
-                return super().date_time_string(now + strict.is_ahead.total_seconds())  # type: ignore[arg-type]
+                return super().date_time_string(now + strict.is_ahead.total_seconds())
 
         server = make_server("127.0.0.1", 0, self, threaded=True, request_handler=Handler)
         thread = threading.Thread(target=server.serve_forever, daemon=True)

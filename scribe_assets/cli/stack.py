@@ -1,6 +1,7 @@
 """The commands for the stack: `up`, `demo`, `doctor`, `rebuild`."""
 
 import json
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +15,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from scribe_assets.artifacts.formats.plain import visible
 from scribe_assets.cli.app import log, out
 from scribe_assets.cli.recordings import follow
-from scribe_assets.errors import UsageError
+from scribe_assets.errors import PermanentError, StorageUnavailableError, UsageError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library import recordings
+from scribe_assets.logs import JsonFormatter
 from scribe_assets.settings import Settings
 from scribe_assets.storage.s3 import S3Storage
 
@@ -31,33 +33,50 @@ def up() -> None:
     from scribe_assets.local import stack
 
     settings = Settings.load()
+    say = _say_json if settings.log == "json" else _say
     if not settings.host.is_loopback:
-        log.print(
+        say(
             f"Dagster's UI asks for no password: whoever reaches port {settings.ui_port} of "
             f"{settings.host} can start, stop and delete (SCRIBE_HOST)"
         )
-    log.print("starting …")
+    say("starting …")
     try:
         with stack.run(settings) as running:
             where = running.running
-            _say(f"UI  {where.ui_url}", f"S3  {where.s3_url}", f"metrics  {where.metrics_url}")
-            _say("ready")
+            say("ready", UI=where.ui_url, S3=where.s3_url, metrics=where.metrics_url)
             has_metrics = True
             while True:
                 running.check()
                 if has_metrics and not running.has_metrics:
                     has_metrics = False
-                    log.print(f"there are no metrics any more; the end of {running.metrics.log}:")
-                    log.print(running.metrics.last_lines, markup=False)
+                    end = running.metrics.last_lines
+                    say(f"there are no metrics any more; the end of {running.metrics.log}:\n{end}")
                 time.sleep(0.5)
     except KeyboardInterrupt:
-        log.print("stopped")
+        say("stopped")
+    except (PermanentError, StorageUnavailableError) as error:
+        if settings.log != "json":
+            raise
+        say(str(error), level="error")
+        raise typer.Exit(1) from None
 
 
-def _say(*lines: str) -> None:
-    """Plain lines that a program may wait for."""
-    for line in lines:
+def _say(text: str, **places: str) -> None:
+    """For people; what has places are plain lines on standard output, for which a program may
+    wait."""
+    if not places:
+        log.print(text, markup=False)
+        return
+    for line in [*(f"{name}  {place}" for name, place in places.items()), text]:
         print(line, flush=True)  # noqa: T201
+
+
+def _say_json(text: str, level: str = "info", **places: str) -> None:
+    """A line as the processes of the stack write theirs."""
+    line = logging.makeLogRecord(
+        {"name": "scribe", "levelname": level.upper(), "msg": text, **places}
+    )
+    print(JsonFormatter().format(line), flush=True)  # noqa: T201
 
 
 def demo() -> None:

@@ -9,6 +9,7 @@ import yaml
 
 from scribe_assets.errors import StackError
 from scribe_assets.local.processes import Process, executable, start
+from scribe_assets.logs import LogForm
 
 START_SECONDS = 1800.0
 """A part starts within ten seconds, and took minutes beside other programs. One that has ended is
@@ -16,6 +17,7 @@ noticed at once; this is only for one that hangs."""
 
 LOCATION = "scribe"
 DAEMON = "the daemon"
+DAGSTER_OPTIONS = {"text": (), "json": ("--log-format", "json")}
 
 
 def write_workspace(home: Path, code_socket: Path) -> Path:
@@ -26,7 +28,7 @@ def write_workspace(home: Path, code_socket: Path) -> Path:
     return workspace
 
 
-def start_code_server(home: Path, code_socket: Path) -> Process:
+def start_code_server(home: Path, code_socket: Path, form: LogForm = "text") -> Process:
     """Start the code location, which evaluates sensors; runs have processes of their own."""
     return start(
         "the code location",
@@ -34,28 +36,34 @@ def start_code_server(home: Path, code_socket: Path) -> Process:
             *(sys.executable, "-m", "dagster", "api", "grpc", "--socket", str(code_socket)),
             *("--module-name", "scribe_assets.definitions", "--location-name", LOCATION),
             *("--use-python-environment-entry-point", "--inject-env-vars-from-instance"),
+            *DAGSTER_OPTIONS[form],
         ],
         home / "logs" / "code.log",
     )
 
 
-def start_webserver(home: Path, workspace: Path, host: str, port: int) -> Process:
+def start_webserver(
+    home: Path, workspace: Path, host: str, port: int, form: LogForm = "text"
+) -> Process:
     """Start Dagster's UI."""
     return start(
         "the webserver",
         [
             *(executable("dagster-webserver"), "--host", host, "--port", str(port)),
-            *("--workspace", str(workspace)),
+            *("--workspace", str(workspace), *DAGSTER_OPTIONS[form]),
         ],
         home / "logs" / "webserver.log",
     )
 
 
-def start_daemon(home: Path, workspace: Path) -> Process:
+def start_daemon(home: Path, workspace: Path, form: LogForm = "text") -> Process:
     """Start the daemon: sensors, queue, monitoring, backfills."""
     return start(
         DAEMON,
-        [executable("dagster-daemon"), "run", "--workspace", str(workspace)],
+        [
+            *(executable("dagster-daemon"), "run", "--workspace", str(workspace)),
+            *DAGSTER_OPTIONS[form],
+        ],
         home / "logs" / "daemon.log",
     )
 

@@ -290,6 +290,28 @@ def test_the_metrics_tell_of_the_recordings(up: Running) -> None:
     assert [s.value for s in samples if s.name == "scribe_database_up"] == [1]
 
 
+def test_what_it_logs_are_json_lines(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [executable("scribe"), "up"],
+        env=environment(tmp_path) | {"SCRIBE_LOG": "json"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(json.loads(line))
+        if said[-1]["event"] == "ready":
+            process.send_signal(signal.SIGINT)
+    assert process.wait() == 0
+    assert [told["event"] for told in said] == ["starting …", "ready", "stopped"]
+    assert said[1]["metrics"].endswith("/metrics")
+    lines = {log.name: log.read_text().splitlines() for log in (tmp_path / "logs").iterdir()}
+    assert {"daemon.log", "code.log", "webserver.log", "s3.log"} <= lines.keys()
+    for line in [line for log in lines.values() for line in log]:
+        assert json.loads(line)["level"]
+
+
 def test_the_doctor_finds_nothing_wrong(up: Running) -> None:
     seen = up.scribe("doctor")
     assert seen.returncode == 0, seen.stdout
