@@ -85,7 +85,7 @@ ENV PATH=/opt/scribe/bin:$PATH \
 USER 10001:10001
 WORKDIR /data
 VOLUME /data
-EXPOSE 3000
+EXPOSE 3000 9464
 HEALTHCHECK --interval=15s --timeout=10s --start-period=180s --retries=3 \
   CMD ["python3", "-c", "import json, os, urllib.request as web; from pathlib import Path; \
 stack = json.loads(Path(os.environ['SCRIBE_HOME'], 'stack.lock').read_text()); \

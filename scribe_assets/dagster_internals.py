@@ -10,6 +10,9 @@ and what it costs, is in docs/decisions/0010-dagster-internals.md.
 from dagster._cli.api import recon_job_from_origin as reconstructable_job
 from dagster._core.definitions.reconstruct import ReconstructableJob
 
+# When a sensor last looked, and how it failed; Dagster's UI asks so, and nothing public does.
+from dagster._core.definitions.run_request import InstigatorType
+
 # The type of what a sensor may ask to be run; only for annotations.
 from dagster._core.definitions.target import ExecutableDefinition
 
@@ -53,6 +56,7 @@ from dagster._core.launcher.base import (
     WorkerStatus,
 )
 from dagster._core.origin import JobPythonOrigin
+from dagster._core.scheduler.instigation import TickStatus
 
 # Three things that Dagster does anew for every event and that we let it remember: see
 # `launcher/shortcuts.py`.
@@ -88,6 +92,7 @@ __all__ = [
     "Executor",
     "InstanceConcurrencyContext",
     "InstanceRef",
+    "InstigatorType",
     "JobPythonOrigin",
     "KnownExecutionState",
     "LaunchRunContext",
@@ -99,6 +104,7 @@ __all__ = [
     "RetryMode",
     "RunLauncher",
     "SerializableErrorInfo",
+    "TickStatus",
     "WorkerStatus",
     "check_captured_interrupt",
     "create_compute_log_file_key",

@@ -44,9 +44,10 @@ class Settings(DeviceSettings):
     processed_bucket: str = "processed"
     identity_bucket: str = "identity-bank"
     host: IPv4Address = IPv4Address("127.0.0.1")
-    """Where Dagster's UI listens. It asks for no password."""
+    """Where Dagster's UI and the metrics listen. They ask for no password."""
     ui_port: int = Field(3000, ge=1, le=65535)
     s3_port: int = Field(9000, ge=1, le=65535)
+    metrics_port: int = Field(9464, ge=1, le=65535)
     whisper_model: str = "base"
     diarization_model: str = "default"
     embedding_model: str = "default"

@@ -59,8 +59,9 @@ class Stage:
     storage: S3Storage
 
     def speed(self, duration: float) -> dict[str, float]:
-        """Metadata: seconds taken, and the real-time factor (time taken by seconds of audio)."""
-        facts = {"seconds": round(self.progress.seconds, 3)}
+        """Metadata: seconds taken, seconds of audio, and the real-time factor (the one by the
+        other). They are what is counted of a stage (`metrics/stages.py`)."""
+        facts = {"seconds": round(self.progress.seconds, 3), "audio_seconds": round(duration, 3)}
         if duration > 0:
             facts["real_time_factor"] = round(self.progress.seconds / duration, 4)
         return facts

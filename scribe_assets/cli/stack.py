@@ -1,25 +1,31 @@
 """The commands for the stack: `up`, `demo`, `doctor`, `rebuild`."""
 
+import json
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-from rich.table import Table
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 
+from scribe_assets.artifacts.formats.plain import visible
 from scribe_assets.cli.app import log, out
 from scribe_assets.cli.recordings import follow
-from scribe_assets.errors import UsageError
+from scribe_assets.errors import PermanentError, StorageUnavailableError, UsageError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library import recordings
+from scribe_assets.logs import JsonFormatter
 from scribe_assets.settings import Settings
 from scribe_assets.storage.s3 import S3Storage
 
 if TYPE_CHECKING:
     from scribe_assets.local.stack import RunningStack
+
+MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "failure": "[red]✗[/]"}
 
 
 def up() -> None:
@@ -27,26 +33,50 @@ def up() -> None:
     from scribe_assets.local import stack
 
     settings = Settings.load()
+    say = _say_json if settings.log == "json" else _say
     if not settings.host.is_loopback:
-        log.print(
+        say(
             f"Dagster's UI asks for no password: whoever reaches port {settings.ui_port} of "
             f"{settings.host} can start, stop and delete (SCRIBE_HOST)"
         )
-    log.print("starting …")
+    say("starting …")
     try:
         with stack.run(settings) as running:
-            _say(f"UI  {running.running.ui_url}", f"S3  {running.running.s3_url}", "ready")
+            where = running.running
+            say("ready", UI=where.ui_url, S3=where.s3_url, metrics=where.metrics_url)
+            has_metrics = True
             while True:
-                time.sleep(0.5)
                 running.check()
+                if has_metrics and not running.has_metrics:
+                    has_metrics = False
+                    end = running.metrics.last_lines
+                    say(f"there are no metrics any more; the end of {running.metrics.log}:\n{end}")
+                time.sleep(0.5)
     except KeyboardInterrupt:
-        log.print("stopped")
+        say("stopped")
+    except (PermanentError, StorageUnavailableError) as error:
+        if settings.log != "json":
+            raise
+        say(str(error), level="error")
+        raise typer.Exit(1) from None
 
 
-def _say(*lines: str) -> None:
-    """Plain lines that a program may wait for."""
-    for line in lines:
+def _say(text: str, **places: str) -> None:
+    """For people; what has places are plain lines on standard output, for which a program may
+    wait."""
+    if not places:
+        log.print(text, markup=False)
+        return
+    for line in [*(f"{name}  {place}" for name, place in places.items()), text]:
         print(line, flush=True)  # noqa: T201
+
+
+def _say_json(text: str, level: str = "info", **places: str) -> None:
+    """A line as the processes of the stack write theirs."""
+    line = logging.makeLogRecord(
+        {"name": "scribe", "levelname": level.upper(), "msg": text, **places}
+    )
+    print(JsonFormatter().format(line), flush=True)  # noqa: T201
 
 
 def demo() -> None:
@@ -91,18 +121,28 @@ def _stack_for_demo(settings: Settings) -> Iterator["RunningStack"]:
         yield own.running
 
 
-def doctor() -> None:
-    """Check this installation: settings, programs, weights, device, storage."""
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Check this installation: settings, versions, disk, weights, GPU, database, S3 and its rights.
+
+    Exit code 1 where something has failed; a warning does not count as that.
+    """
     from scribe_assets.local.doctor import examine
 
     settings = Settings.load()
-    table = Table("", "check", "finding", box=None)
-    findings = list(examine(settings))
-    for finding in findings:
-        mark = "[green]✓[/]" if finding.good else "[red]✗[/]"
-        table.add_row(mark, finding.name, escape(finding.text))
-    out.print(table)
-    if not all(finding.good for finding in findings):
+    findings = []
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False)
+    with Progress(*columns, console=log, transient=True) as progress:
+        task = progress.add_task("packages")
+        for finding in examine(settings, lambda name: progress.update(task, description=name)):
+            findings.append(finding)
+            if not as_json:
+                mark = MARKS[finding.state]
+                out.print(f"{mark} {escape(finding.name):21} {escape(visible(finding.text))}")
+    if as_json:
+        out.print(json.dumps([asdict(f) for f in findings], ensure_ascii=False), markup=False)
+    if any(finding.state == "failure" for finding in findings):
         raise typer.Exit(1)
 
 

@@ -27,7 +27,7 @@ def packaged() -> Path:
 
 
 def storage_config(settings: Settings) -> dict[str, object]:
-    """What the settings add to the packaged file; nothing for SQLite, which is Dagster's default.
+    """Where runs and events are; nothing for SQLite, which is Dagster's default.
 
     The URL of the database is not in it: Dagster shows its configuration in the UI and hands it to
     the processes of runs. The storage asks the settings for it.
@@ -38,6 +38,26 @@ def storage_config(settings: Settings) -> dict[str, object]:
     return {"storage": {"custom": storage}}
 
 
+def log_config(settings: Settings) -> dict[str, object]:
+    """Where the logs of runs are written, besides to Dagster's storage; nowhere for people, who
+    have them in the UI."""
+    if settings.log != "json":
+        return {}
+    handler = {
+        "class": "logging.handlers.WatchedFileHandler",  # for logrotate
+        "filename": str(settings.home / "logs" / "runs.log"),
+        "formatter": "json",
+        "level": "INFO",
+        "delay": True,
+    }
+    return {
+        "dagster_handler_config": {
+            "handlers": {"runs": handler},
+            "formatters": {"json": {"()": "scribe_assets.logs.JsonFormatter"}},
+        }
+    }
+
+
 def write_config(settings: Settings) -> Path:
     """Write the configuration, whole or not at all, and return its folder, the DAGSTER_HOME."""
     folder = settings.home / "dagster"
@@ -45,6 +65,10 @@ def write_config(settings: Settings) -> Path:
     text = packaged().read_text()
     if added := storage_config(settings):
         text += f"\n# By the settings of this installation.\n{yaml.safe_dump(added)}"
+    if logs := log_config(settings):
+        (settings.home / "logs").mkdir(exist_ok=True, mode=0o700)
+        known = yaml.safe_load(text)
+        text = yaml.safe_dump(known | {"python_logs": known["python_logs"] | logs})
     unfinished = folder / f".{FILE}"
     unfinished.write_text(text)
     unfinished.replace(folder / FILE)

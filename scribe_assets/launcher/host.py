@@ -53,6 +53,7 @@ from scribe_assets.launcher.runs import Runs
 from scribe_assets.launcher.shortcuts import take_shortcuts
 from scribe_assets.launcher.turns import Turns
 from scribe_assets.launcher.workers import Workers
+from scribe_assets.logs import log_to
 
 logger = logging.getLogger("scribe.launcher")
 
@@ -256,7 +257,7 @@ def main() -> None:
     listens, are open already, by the file descriptors that are named there."""
     faulthandler.enable()
     take_shortcuts()
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    log_to(DeviceSettings.load().log)
     logger.setLevel(logging.INFO)
     config = HostConfig.model_validate_json(sys.stdin.read())
     lock = HostLock(config.lock_file, os.fdopen(config.lock_descriptor, "r+"))

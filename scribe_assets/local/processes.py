@@ -119,7 +119,9 @@ def free_port(wanted: int, host: str = LOOPBACK) -> int:
                     ) from error
                 continue
             return port
-    raise StackError(f"no free port from {wanted} on; set SCRIBE_UI_PORT or SCRIBE_S3_PORT")
+    raise StackError(
+        f"no free port from {wanted} on; set SCRIBE_UI_PORT, SCRIBE_S3_PORT or SCRIBE_METRICS_PORT"
+    )
 
 
 def answers(port: int, host: str = LOOPBACK) -> bool:

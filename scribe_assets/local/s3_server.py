@@ -56,6 +56,7 @@ def start_s3_server(settings: Settings) -> tuple[Process, EmbeddedServer]:
             "1m",
             "--config",
             "/dev/null",
+            *(["--use-json-log"] if settings.log == "json" else []),
         ],
         log=home / "logs" / "s3.log",
         # In the environment, where other users cannot see it as they see a command line. rclone

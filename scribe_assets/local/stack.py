@@ -5,9 +5,7 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -17,21 +15,30 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 from urllib.error import URLError
-
-import yaml
+from urllib.parse import urlsplit
 
 from scribe_assets.errors import StackError
 from scribe_assets.instance.config import check_database, write_config
 from scribe_assets.launcher import liveness
 from scribe_assets.launcher.hosts import stop_hosts
 from scribe_assets.launcher.interruptions import report_lost
+from scribe_assets.local.parts import (
+    DAEMON,
+    LOCATION,
+    START_SECONDS,
+    start_code_server,
+    start_daemon,
+    start_metrics,
+    start_webserver,
+    wait_for_socket,
+    write_workspace,
+)
 from scribe_assets.local.processes import (
     GRACE_SECONDS,
     LOOPBACK,
     Process,
-    executable,
+    answers,
     free_port,
-    start,
     stop,
     wait_for_port,
 )
@@ -39,15 +46,8 @@ from scribe_assets.local.s3_server import start_s3_server
 from scribe_assets.settings import AWS, Settings
 from scribe_assets.storage.s3 import S3Storage
 
-START_SECONDS = 1800.0
-"""A part starts within ten seconds, and took minutes beside other programs. One that has ended is
-noticed at once; this is only for one that hangs."""
-
 FAILED_TICKS = 5
 """So often in a row the uploads sensor may fail at first: a tick may time out on a busy machine."""
-
-LOCATION = "scribe"
-DAEMON = "the daemon"
 
 # The state of our sensors as the daemon sees it: a tick means that uploads are being watched.
 TICKS_QUERY = """
@@ -68,6 +68,8 @@ class RunningStack:
     pid: int
     ui_url: str
     s3_url: str
+    metrics_url: str = ""
+    """Empty: it was started by a version without metrics."""
 
 
 @dataclass
@@ -76,11 +78,18 @@ class Stack:
 
     running: RunningStack
     processes: list[Process]
+    metrics: Process
 
     def check(self) -> None:
-        """Raise `StackError` if a process has ended."""
+        """Raise `StackError` if a process has ended that recordings need."""
         for process in self.processes:
-            process.check()
+            if process is not self.metrics:
+                process.check()
+
+    @property
+    def has_metrics(self) -> bool:
+        """Whether there are metrics still. Nothing else needs their process."""
+        return self.metrics.popen.poll() is None
 
 
 def find(home: Path) -> RunningStack | None:
@@ -110,6 +119,9 @@ def run(settings: Settings) -> Iterator[Stack]:
         cleanup.callback(_stop_all, processes, home)
         stack = _start_all(settings, processes, cleanup)
         _wait_for_tick(stack, since=began)
+        where = urlsplit(stack.running.metrics_url)
+        while stack.has_metrics and not answers(where.port or 0, where.hostname or LOOPBACK):
+            time.sleep(0.1)
         lock.seek(0)
         lock.truncate()
         lock.write(json.dumps(asdict(stack.running)))
@@ -183,55 +195,26 @@ def _start_all(settings: Settings, processes: list[Process], cleanup: ExitStack)
     sockets = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="scribe-", dir="/tmp")))
     code_socket = sockets / "code.sock"
     workspace = write_workspace(home, code_socket)
-    code = start_code_server(home, code_socket)
+    code = start_code_server(home, code_socket, settings.log)
     processes.insert(0, code)
     wait_for_socket(code, code_socket)
     host = str(settings.host)
     ui_port = free_port(settings.ui_port, host)
-    web = start(
-        "the webserver",
-        [
-            executable("dagster-webserver"),
-            *("--host", host, "--port", str(ui_port), "--workspace", str(workspace)),
-        ],
-        home / "logs" / "webserver.log",
-    )
+    web = start_webserver(home, workspace, host, ui_port, settings.log)
     processes.insert(0, web)
-    processes.insert(0, start_daemon(home, workspace))
+    processes.insert(0, start_daemon(home, workspace, settings.log))
+    metrics_port = free_port(settings.metrics_port, host)
+    metrics = start_metrics(home, host, metrics_port)
+    processes.insert(0, metrics)
     near = LOOPBACK if settings.host.is_unspecified else host  # 0.0.0.0 is no place to ask
     wait_for_port(web, ui_port, START_SECONDS, near)
-    running = RunningStack(os.getpid(), f"http://{near}:{ui_port}", s3_url)
-    return Stack(running, processes)
-
-
-def write_workspace(home: Path, code_socket: Path) -> Path:
-    """The workspace file, by which webserver and daemon find the code location."""
-    workspace = home / "dagster" / "workspace.yaml"
-    server = {"socket": str(code_socket), "location_name": LOCATION}
-    workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
-    return workspace
-
-
-def start_code_server(home: Path, code_socket: Path) -> Process:
-    """Start the code location, which evaluates sensors; runs have processes of their own."""
-    return start(
-        "the code location",
-        [
-            *(sys.executable, "-m", "dagster", "api", "grpc", "--socket", str(code_socket)),
-            *("--module-name", "scribe_assets.definitions", "--location-name", LOCATION),
-            *("--use-python-environment-entry-point", "--inject-env-vars-from-instance"),
-        ],
-        home / "logs" / "code.log",
+    running = RunningStack(
+        os.getpid(),
+        f"http://{near}:{ui_port}",
+        s3_url,
+        f"http://{near}:{metrics_port}/metrics",
     )
-
-
-def start_daemon(home: Path, workspace: Path) -> Process:
-    """Start the daemon: sensors, queue, monitoring, backfills."""
-    return start(
-        DAEMON,
-        [executable("dagster-daemon"), "run", "--workspace", str(workspace)],
-        home / "logs" / "daemon.log",
-    )
+    return Stack(running, processes, metrics)
 
 
 def _stop_all(processes: list[Process], home: Path) -> None:
@@ -270,18 +253,6 @@ def fail_orphans(home: Path) -> None:
             else:
                 report_lost(instance, run_)
     liveness.clean(home)
-
-
-def wait_for_socket(process: Process, path: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        with socket.socket(socket.AF_UNIX) as probe:
-            if path.exists() and probe.connect_ex(str(path)) == 0:
-                return
-        process.check()
-        if time.monotonic() > deadline:
-            raise StackError(f"{process.name} does not start:\n{process.last_lines}")
-        time.sleep(0.1)
 
 
 def _wait_for_tick(stack: Stack, since: float) -> None:

@@ -93,6 +93,12 @@ def voice_prefix(user_id: str, person_id: str) -> str:
     return f"{person_prefix(user_id, person_id)}voice/"
 
 
+def probe_key(token: str) -> str:
+    """Key of what `scribe doctor` writes, reads and deletes again, in each bucket. Hidden and in no
+    folder, it is nobody's recording and nobody's voice."""
+    return f".scribe-doctor-{token}"
+
+
 def voiceprints_key(user_id: str) -> str:
     """Key of a user's voiceprints in the processed bucket. No recording is called so."""
     return f"{user_id}/voiceprints.json"

@@ -30,7 +30,7 @@ from scribe_assets.errors import MissingObjectError
 from scribe_assets.instance.config import packaged
 from scribe_assets.keys import RecordingRef
 from scribe_assets.launcher.hosts import host_statuses, stop_hosts
-from scribe_assets.local import stack
+from scribe_assets.local import parts
 from scribe_assets.local.processes import Process, stop
 from scribe_assets.local.s3_server import start_s3_server
 from scribe_assets.partitions import recordings
@@ -62,11 +62,11 @@ class Site:
 
     def start(self, name: str) -> None:
         if name == "code":
-            self.processes[name] = stack.start_code_server(self.home, self.code_socket)
-            stack.wait_for_socket(self.processes[name], self.code_socket)
+            self.processes[name] = parts.start_code_server(self.home, self.code_socket)
+            parts.wait_for_socket(self.processes[name], self.code_socket)
         else:
-            workspace = stack.write_workspace(self.home, self.code_socket)
-            self.processes[name] = stack.start_daemon(self.home, workspace)
+            workspace = parts.write_workspace(self.home, self.code_socket)
+            self.processes[name] = parts.start_daemon(self.home, workspace)
 
     def revive(self) -> None:
         """Start again what has ended."""

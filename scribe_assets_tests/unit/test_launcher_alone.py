@@ -32,6 +32,7 @@ def test_it_loads_nothing_of_scribe_but_what_it_says() -> None:
         "scribe_assets.dagster_internals",
         "scribe_assets.device_settings",
         "scribe_assets.errors",
+        "scribe_assets.logs",
         "scribe_assets.tags",
     }
     assert not loaded & {"torch", "numpy", "boto3", "dagster_aws", "dagster_webserver", "langcodes"}
