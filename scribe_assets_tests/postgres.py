@@ -121,8 +121,15 @@ class PostgresServer:
 
     def kill(self) -> None:
         """End it at once, as a crash would, for all that it knows; its data stay."""
+        self._end(signal.SIGQUIT)
+
+    def stop(self) -> None:
+        """End it as a person does, whoever is connected."""
+        self._end(signal.SIGINT)
+
+    def _end(self, how: signal.Signals) -> None:
         if self.process is not None:
-            self.process.send_signal(signal.SIGQUIT)
+            self.process.send_signal(how)
             self.process.wait(STOP_SECONDS)
             self.process = None
 
