@@ -1,5 +1,6 @@
 """What is asked of a Ray cluster, and what to tell people where it does not work."""
 
+import logging
 import os
 import socket
 import tempfile
@@ -128,7 +129,7 @@ def connect(settings: Settings) -> None:
             ray.init(
                 address=address,
                 log_to_driver=False,
-                logging_level="ERROR",
+                logging_level=logging.ERROR,
                 configure_logging=False,
             )
     except AuthenticationError:

@@ -233,7 +233,7 @@ def with_actor(host: Connection, start: StartWorker) -> None:
     found = next((gpu for gpu in gpus(ray.nodes()) if gpu.device == start.device), None)
     if found is None:
         raise ActorGone(f"{start.device} has left the cluster", lost=True)
-    actor = (
+    actor: Any = (
         ray.remote(DeviceActor)
         .options(num_gpus=1, num_cpus=0, max_restarts=0, scheduling_strategy=_on(found))
         .remote()
@@ -242,7 +242,7 @@ def with_actor(host: Connection, start: StartWorker) -> None:
     try:
         # A database on this machine is at the same place for an actor here.
         home = start.home if settings.has_postgres and not found.is_here else None
-        place = ray.get(actor.prepare.remote(start.to_bytes(), home, given, code_digest()))
+        place: Place = ray.get(actor.prepare.remote(start.to_bytes(), home, given, code_digest()))
     except ray.exceptions.RayTaskError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the host tells the run that waits
         sys.exit(1)
