@@ -1,4 +1,4 @@
-# Everything runs in .venv, which the first command makes. Needs: Linux, Python 3.11 or newer, make.
+# Everything runs in .venv, which the first command makes. Needs: Linux, Python 3.11 to 3.13, make.
 #
 #   make demo TORCH=cpu    without CUDA: 3 GB instead of 9 (it stays so until TORCH=cuda)
 PYTHON ?= python3

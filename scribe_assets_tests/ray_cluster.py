@@ -121,13 +121,14 @@ class RayCluster:
         """SCRIBE_HOME of a node."""
         return self.folder / f"home-{node}"
 
-    def processes(self, node: str) -> list[psutil.Process]:
-        """All that runs on a node."""
-        return _within(self._spaces[node])
-
     def actors(self, node: str) -> list[psutil.Process]:
         """The processes on a node that compute for Scribe."""
-        return [one for one in self.processes(node) if "DeviceActor" in " ".join(one.cmdline())]
+        found = _within(self._spaces[node])
+        return [one for one in found if "DeviceActor" in " ".join(one.cmdline())]
+
+    def has_ray(self, node: str) -> bool:
+        """Whether Ray is running on a node."""
+        return any(one.name() == "raylet" for one in _within(self._spaces[node]))
 
     def cut_off(self, node: str) -> None:
         """Pull the cable of a node."""
@@ -190,6 +191,7 @@ class RayCluster:
         }
         log = self.folder / f"{space}.log"
         for _ in range(ATTEMPTS):
+            _end(space)  # what is left of the last time
             with log.open("ab") as output:
                 started = subprocess.run(
                     [_program(), "netns", "exec", space, str(PROGRAM), *arguments],
@@ -202,7 +204,6 @@ class RayCluster:
                 )
             if started.returncode == 0:
                 return
-            _end(space)
         raise RuntimeError(f"Ray did not start:\n{log.read_text()}")
 
 
@@ -231,7 +232,9 @@ def _within(space: str) -> list[psutil.Process]:
 
 
 def _end(space: str) -> None:
-    for process in (left := _within(space)):
+    """End all processes of a namespace but this one, which may have entered it."""
+    left = [process for process in _within(space) if process.pid != os.getpid()]
+    for process in left:
         process.kill()
     psutil.wait_procs(left, timeout=10)
 

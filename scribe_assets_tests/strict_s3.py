@@ -43,7 +43,8 @@ class StrictS3:
             return answer
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
-        status = "403 Forbidden" if code == "AccessDenied" else "400 Bad Request"
+        forbidden = code in ("AccessDenied", "RequestTimeTooSkewed")
+        status = "403 Forbidden" if forbidden else "400 Bad Request"
         start(status, [("Content-Type", "application/xml")])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
@@ -51,6 +52,8 @@ class StrictS3:
         _, _, key = environ["PATH_INFO"].encode("latin-1").removeprefix(b"/").partition(b"/")
         method = environ["REQUEST_METHOD"]
         right = {"PUT": "put", "DELETE": "delete"}.get(method, "get") if key else "list"
+        if abs(self.is_ahead) > timedelta(minutes=15):
+            return "RequestTimeTooSkewed", "The difference between the times is too large"
         if right in self.forbids:
             return "AccessDenied", "Access Denied"
         if len(key) > MAX_KEY_BYTES:

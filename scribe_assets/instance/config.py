@@ -75,8 +75,12 @@ def write_config(settings: Settings) -> Path:
     return folder
 
 
-def check_database(settings: Settings) -> str:
+def check_database(settings: Settings, seconds: int = 10) -> str:
     """Ask the database whether it answers, and return what it is, for people.
+
+    Args:
+        settings: of the installation.
+        seconds: how long a server may take to answer.
 
     Raises:
         SettingsError: it does not answer, or refuses; the sentence never has the password.
@@ -87,7 +91,7 @@ def check_database(settings: Settings) -> str:
 
     place = settings.postgres_place
     try:
-        return f"PostgreSQL {server_version(settings)} at {place}"
+        return f"PostgreSQL {server_version(settings, seconds)} at {place}"
     except ConnectionError as error:
         raise SettingsError(
             f"SCRIBE_POSTGRES_URL: PostgreSQL at {place} cannot be used ({error}); start it, or "

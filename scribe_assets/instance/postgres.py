@@ -13,8 +13,6 @@ from scribe_assets.dagster_internals import ConfigurableClassData
 from scribe_assets.errors import SettingsError
 from scribe_assets.settings import Settings
 
-CONNECT_SECONDS = 10
-
 KEPT_CONNECTIONS = 2
 """By a process that uses none just then."""
 
@@ -104,8 +102,12 @@ def database_url(settings: Settings) -> str:
     )
 
 
-def server_version(settings: Settings) -> str:
+def server_version(settings: Settings, seconds: int) -> str:
     """The version of the server, such as `15.18`.
+
+    Args:
+        settings: of the installation.
+        seconds: how long it may take to answer; at least 2.
 
     Raises:
         ConnectionError: it does not answer, or refuses; with what it says, in one line.
@@ -113,7 +115,7 @@ def server_version(settings: Settings) -> str:
     url = make_url(settings.postgres_url.get_secret_value()).set(drivername="postgresql")
     try:
         connection = psycopg2.connect(
-            url.render_as_string(hide_password=False), connect_timeout=CONNECT_SECONDS
+            url.render_as_string(hide_password=False), connect_timeout=seconds
         )
         try:
             with connection.cursor() as cursor:

@@ -25,7 +25,7 @@ def main() -> None:
     settings = Settings.load()
     log_to(settings.log)
     with DagsterInstance.get() as instance:
-        collector = ScribeCollector(instance, settings.home)
+        collector = ScribeCollector(instance, settings)
         registry = CollectorRegistry()
         registry.register(collector)
         collector.update(datetime.now(UTC))  # now, so that no scrape has to wait for all there is

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -20,13 +19,19 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from scribe_assets import __version__
+from scribe_assets.errors import SettingsError
+from scribe_assets.instance.config import check_database
 from scribe_assets.metrics.devices import devices, gpus
 from scribe_assets.metrics.faults import STORAGE
 from scribe_assets.metrics.runs import RESULT, Runs
 from scribe_assets.metrics.stages import Stages
 from scribe_assets.metrics.ticks import Ticks
+from scribe_assets.settings import Settings
 
 log = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 3
+"""Of the database. Prometheus gives up a scrape after 10 s by default."""
 
 
 @dataclass(eq=False)  # a registry keeps its collectors in a dictionary
@@ -36,11 +41,11 @@ class ScribeCollector(Collector):
 
     Args:
         instance: Dagster's.
-        home: SCRIBE_HOME.
+        settings: of the installation.
     """
 
     instance: DagsterInstance
-    home: Path
+    settings: Settings
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _runs: Runs = field(init=False)
     _stages: Stages = field(init=False)
@@ -74,6 +79,12 @@ class ScribeCollector(Collector):
         Args:
             now: the time of the day, with its time zone.
         """
+        try:
+            # Before Dagster asks, which tries again for longer than a scrape may take.
+            check_database(self.settings, ANSWER_SECONDS)
+        except SettingsError as error:
+            log.warning(str(error))
+            return False
         try:
             self._runs.update(now)
             self._stages.update()
@@ -163,7 +174,7 @@ class ScribeCollector(Collector):
         )
 
     def _devices(self) -> Iterator[Metric]:
-        found, waiting = devices(self.home)
+        found, waiting = devices(self.settings.home)
         yield _gauge(
             "scribe_device_busy",
             "Whether a device of the launcher works.",
@@ -201,7 +212,7 @@ class ScribeCollector(Collector):
         )
 
     def _disk(self) -> Iterator[Metric]:
-        disk = shutil.disk_usage(self.home)
+        disk = shutil.disk_usage(self.settings.home)
         yield _gauge("scribe_disk_free_bytes", "Free space where SCRIBE_HOME is.", [], disk.free)
         yield _gauge("scribe_disk_bytes", "All space where SCRIBE_HOME is.", [], disk.total)
 

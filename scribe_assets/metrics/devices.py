@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from scribe_assets.keys import RecordingRef
@@ -50,13 +51,24 @@ def _user(partition: str | None) -> str:
         return NOBODY
 
 
-def gpus() -> Iterator[Gpu]:
-    """The NVIDIA GPUs of this machine; none where there is no driver."""
+@cache
+def has_driver() -> bool:
+    """Whether NVIDIA's driver is there. It stays open: where nobody else uses a GPU, opening it may
+    take seconds."""
     import pynvml
 
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
+        return False
+    return True
+
+
+def gpus() -> Iterator[Gpu]:
+    """The NVIDIA GPUs of this machine; none where there is no driver."""
+    import pynvml
+
+    if not has_driver():
         return
     try:
         for number in range(pynvml.nvmlDeviceGetCount()):
@@ -70,5 +82,3 @@ def gpus() -> Iterator[Gpu]:
             yield Gpu(str(number), name, int(memory.used), int(memory.total), use)
     except pynvml.NVMLError:  # it was lost a moment ago
         return
-    finally:
-        pynvml.nvmlShutdown()

@@ -51,6 +51,10 @@ ARCHIVED = "InvalidObjectState"
 """What S3 says (403) when an object lies in an archive, such as Glacier, and was not restored."""
 
 
+SKEWED = "RequestTimeTooSkewed"
+"""What S3 says to a signature that is too old, or not yet valid, by its own clock."""
+
+
 @contextmanager
 def explained(bucket: str, key: str) -> Iterator[None]:
     """Turn what boto3 raises into an error of Scribe.
@@ -90,6 +94,11 @@ def explained(bucket: str, key: str) -> Iterator[None]:
             raise StorageRefusedError(
                 f"S3 does not allow {error.operation_name} at {where}: {answer} ({code}); check "
                 "the name, and the rules of the bucket and of the server"
+            ) from error
+        if code == SKEWED:
+            raise StorageUnavailableError(
+                f"S3 refuses {where}, as its clock and that of this machine are more than 15 "
+                "minutes apart; let NTP set them"
             ) from error
         if code in REFUSED:
             raise StorageRefusedError(

@@ -244,7 +244,7 @@ def a_machine_that_is_cut_off_costs_none(
     assert again.tags[DEVICE_TAG] != device
     cluster.reconnect(node)
     # Ray ends on a machine that was given up; whoever keeps it running starts it again.
-    until(running, lambda: not cluster.processes(node))
+    until(running, lambda: not cluster.has_ray(node))
     cluster.join(node)
     until(running, lambda: device in devices(running))
 

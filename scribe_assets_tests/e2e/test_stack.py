@@ -36,6 +36,7 @@ from scribe_assets_tests.media import make_video, silence
 pytestmark = pytest.mark.stack
 
 LIMIT_SECONDS = 240
+METRICS = "scribe_assets.metrics"
 PICTURE = os.environ.get("SCRIBE_LINEAGE_PICTURE")
 """Where to keep the picture of the lineage, for the docs."""
 SELECTOR = {"repositoryName": "__repository__", "repositoryLocationName": "scribe"}
@@ -306,13 +307,18 @@ def test_what_it_logs_are_json_lines(tmp_path: Path) -> None:
         text=True,
     )
     assert process.stdout is not None
+    no_metrics = "there are no metrics any more"
     said = []
     for line in process.stdout:
         said.append(json.loads(line))
         if said[-1]["event"] == "ready":
+            (watching,) = [one for one in family(process.pid) if METRICS in one.cmdline()]
+            watching.kill()  # nothing else needs it
+        if said[-1]["event"].startswith(no_metrics):
             process.send_signal(signal.SIGINT)
     assert process.wait() == 0
-    assert [told["event"] for told in said] == ["starting …", "ready", "stopped"]
+    expected = ["starting …", "ready", no_metrics, "stopped"]
+    assert [told["event"][: len(no_metrics)] for told in said] == expected
     assert said[1]["metrics"].endswith("/metrics")
     lines = {log.name: log.read_text().splitlines() for log in (tmp_path / "logs").iterdir()}
     assert {"daemon.log", "code.log", "webserver.log", "s3.log"} <= lines.keys()

@@ -1,5 +1,6 @@
 """What the commands print and how they end; what they do is tested with the library."""
 
+import fcntl
 import json
 from pathlib import Path
 
@@ -40,6 +41,20 @@ def test_the_commands_are_listed_in_their_order() -> None:
     commands += ["enroll", "people", "forget", "reidentify"]
     words = [line.strip("│ ").split(" ")[0] for line in run("--help").stdout.splitlines()]
     assert [word for word in words if word in commands] == commands
+
+
+def test_what_keeps_the_stack_from_starting_is_a_line_for_programs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SCRIBE_HOME", str(tmp_path))
+    monkeypatch.setenv("SCRIBE_LOG", "json")
+    with (tmp_path / "stack.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        answer = run("up")
+    assert answer.exit_code == 1
+    starting, why = map(json.loads, answer.stdout.splitlines())
+    assert (starting["level"], why["level"]) == ("info", "error")
+    assert why["event"].startswith(f"Scribe already runs in {tmp_path}")
 
 
 def set_state(storage: S3Storage, key: str, **changes: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from scribe_assets.cli import app
+from scribe_assets.errors import StorageUnavailableError
 from scribe_assets.local.doctor import Finding, s3
 from scribe_assets.local.processes import free_port
 from scribe_assets.storage.layout import is_upload, probe_key
@@ -98,18 +99,9 @@ def test_clocks_are_compared(
 ) -> None:
     strict.is_ahead = timedelta(minutes=minutes)
     found = s3.clock(strict_storage)
+    strict.is_ahead = timedelta()
     assert found.state == state
     assert words in found.text
-
-
-def test_the_clock_of_a_server_that_refuses_is_known(
-    strict: StrictS3, strict_storage: S3Storage
-) -> None:
-    strict.forbids = {"list"}
-    strict.is_ahead = timedelta(hours=1)
-    found = s3.clock(strict_storage)
-    strict.forbids = set()
-    assert found.state == "failure"
 
 
 def doctor(*arguments: str) -> Result:
@@ -135,6 +127,19 @@ def test_the_command_fails_with_what_to_do(strict: StrictS3, strict_storage: S3S
     rights = [line for line in answer.stdout.splitlines() if "rights in done-" in line]
     assert f"allow s3:PutObject on {strict_storage.processed_bucket}/*" in rights[0]
     assert rights[0].startswith("✗")
+
+
+def test_clocks_that_are_hours_apart_explain_all(
+    strict: StrictS3, strict_storage: S3Storage
+) -> None:
+    strict.is_ahead = timedelta(hours=1)
+    answer = doctor("--json")
+    with pytest.raises(StorageUnavailableError, match="clock"):
+        strict_storage.read(strict_storage.uploads_bucket, "a.wav")
+    strict.is_ahead = timedelta()
+    failed = [found for found in json.loads(answer.stdout) if found["state"] == "failure"]
+    assert [found["name"] for found in failed] == ["storage", "clock"]
+    assert "behind S3, which refuses such requests: let NTP set the clock" in failed[1]["text"]
 
 
 def test_a_server_that_is_away_is_told_once(

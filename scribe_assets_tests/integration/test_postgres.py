@@ -27,6 +27,14 @@ from scribe_assets_tests.integration.test_launcher import (  # noqa: F401 - run 
     test_two_launchers_share_a_host_and_start_a_run_once,
 )
 from scribe_assets_tests.postgres import PostgresServer
+from scribe_assets_tests.unit.test_metrics import (  # noqa: F401 - run on PostgreSQL here
+    Scrapes,
+    scrapes,
+    test_nothing_is_counted_twice,
+    test_seconds_of_stages_add_up,
+    test_the_age_of_the_last_listing,
+    test_the_latest_run_of_a_recording_counts,
+)
 from scribe_assets_tests.unit.test_uploads_sensor import (  # noqa: F401 - run on PostgreSQL here
     test_a_sensor_that_was_reset_changes_no_status,
     test_what_is_requested_for_an_upload,
@@ -68,6 +76,21 @@ def test_times_are_those_of_dagster_wherever_the_server_is(instance: DagsterInst
     assert record is not None
     for time in (record.create_timestamp, record.update_timestamp):
         assert abs(time - began) < timedelta(hours=1)
+
+
+def test_metrics_tell_that_the_server_is_away_and_come_back(
+    scrapes: Scrapes,  # noqa: F811 - a fixture
+    postgres: PostgresServer,
+) -> None:
+    scrapes.run("1", "a.wav")
+    scrapes.scrape()
+    postgres.kill()
+    scrapes.scrape()
+    assert scrapes("scribe_database_up") == 0
+    assert scrapes("scribe_queue_runs") == 1, "as it was last known"
+    postgres.start()
+    scrapes.scrape()
+    assert scrapes("scribe_database_up") == 1
 
 
 def test_a_forked_process_leaves_the_connections_to_its_parent(instance: DagsterInstance) -> None:

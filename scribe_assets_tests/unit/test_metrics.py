@@ -46,6 +46,7 @@ from scribe_assets.keys import RecordingRef
 from scribe_assets.local.processes import free_port
 from scribe_assets.metrics.collector import ScribeCollector
 from scribe_assets.metrics.runs import RECOUNT_SECONDS
+from scribe_assets.settings import Settings
 from scribe_assets.tags import PARTITION_TAG, WILL_RETRY_TAG
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -57,7 +58,7 @@ class Scrapes:
 
     def __init__(self, instance: DagsterInstance, home: Path) -> None:
         self.instance = instance
-        self.collector = ScribeCollector(instance, home)
+        self.collector = ScribeCollector(instance, Settings(home=home))
         self.numbers: dict[str, float] = {}
         self.scrape()
 
@@ -327,7 +328,7 @@ def test_dashboard_and_alerts_ask_for_what_there_is(
     suffixes = {"counter": ["_total"], "summary": ["_sum", "_count"]}
     exposed = {
         family.name + suffix
-        for family in ScribeCollector(instance, tmp_path).collect()
+        for family in ScribeCollector(instance, Settings(home=tmp_path)).collect()
         for suffix in suffixes.get(family.type, [""])
     }
     dashboard = json.loads((DEPLOY / "grafana" / "scribe.json").read_text())

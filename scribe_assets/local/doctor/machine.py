@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scribe_assets import __version__
 from scribe_assets.local.doctor.finding import Finding, State
-from scribe_assets.metrics.devices import Gpu
+from scribe_assets.metrics.devices import Gpu, has_driver
 from scribe_assets.speech.compute import cores
 from scribe_assets.speech.media import ffmpeg_binary
 
@@ -100,14 +100,7 @@ def driver_version() -> str | None:
     """The version of NVIDIA's driver; None where there is none."""
     import pynvml
 
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return None
-    try:
-        return str(pynvml.nvmlSystemGetDriverVersion())
-    finally:
-        pynvml.nvmlShutdown()
+    return str(pynvml.nvmlSystemGetDriverVersion()) if has_driver() else None
 
 
 @dataclass(frozen=True)
