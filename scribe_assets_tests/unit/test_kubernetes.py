@@ -203,6 +203,9 @@ def test_the_servers_are_those_of_compose() -> None:
             part.replace("/run/secrets", "/secrets") for part in compose[name].get("command", [])
         ]
         assert container.get("command", [])[2:] == arguments
+    weed = pods(built(DEPLOY / "kubernetes/base"))["s3"]["spec"]["containers"][0]
+    variables = {each["name"]: each["value"] for each in weed["env"]}
+    assert variables == {name: str(value) for name, value in compose["s3"]["environment"].items()}
 
 
 @pytest.fixture
