@@ -126,10 +126,6 @@ class RayCluster:
         found = _within(self._spaces[node])
         return [one for one in found if "DeviceActor" in " ".join(one.cmdline())]
 
-    def has_ray(self, node: str) -> bool:
-        """Whether Ray is running on a node."""
-        return any(one.name() == "raylet" for one in _within(self._spaces[node]))
-
     def cut_off(self, node: str) -> None:
         """Pull the cable of a node."""
         _do("-n", self._head, "link", "set", self._cable(node), "down")

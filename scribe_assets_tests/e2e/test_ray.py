@@ -243,8 +243,7 @@ def a_machine_that_is_cut_off_costs_none(
     assert again.tags[MAX_RETRIES_TAG] == str(instance.run_retries_max_retries + 1)
     assert again.tags[DEVICE_TAG] != device
     cluster.reconnect(node)
-    # Ray ends on a machine that was given up; whoever keeps it running starts it again.
-    until(running, lambda: not cluster.has_ray(node))
+    # Ray would end there by itself within a minute; whoever keeps it running starts it again.
     cluster.join(node)
     until(running, lambda: device in devices(running))
 
