@@ -9,7 +9,6 @@ from pydantic import ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scribe_assets.errors import SettingsError
-from scribe_assets.logs import LogForm
 
 DEVICE = re.compile(r"auto|(cpu|cuda)(:\d+)?")
 RAY_ADDRESS = re.compile(r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})")
@@ -29,7 +28,6 @@ class DeviceSettings(BaseSettings):
     )
 
     home: Path = Path(".scribe")
-    log: LogForm = "text"
     device: str = "auto"
     ray_address: str = ""
     """Of the head of a Ray cluster whose GPUs are used; empty: those of this machine."""

@@ -6,10 +6,11 @@ processes are read alike: `timestamp`, `level`, `logger`, `event`.
 
 import json
 import logging
+import os
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, TextIO
+from typing import Any, Literal
 
 from scribe_assets.tags import PARTITION_TAG, UPLOAD_TAG
 
@@ -78,13 +79,13 @@ def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
-def log_to(form: LogForm, stream: TextIO | None = None) -> None:
-    """Let this process log warnings, and its own loggers what they are set to.
+def log_to_standard_error() -> None:
+    """Let this process log warnings, and its own loggers what they are set to, as SCRIBE_LOG says.
 
-    Args:
-        form: for people or for programs.
-        stream: None: standard error.
+    `Settings` has checked the variable. It is read here once more, as the launcher serves others,
+    too, and does not know our settings.
     """
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonFormatter() if form == "json" else logging.Formatter(TEXT))
+    is_json = os.environ.get("SCRIBE_LOG") == "json"
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if is_json else logging.Formatter(TEXT))
     logging.basicConfig(handlers=[handler])

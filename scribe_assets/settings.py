@@ -13,6 +13,7 @@ from pydantic_settings import NoDecode
 from scribe_assets.device_settings import DeviceSettings
 from scribe_assets.errors import SettingsError
 from scribe_assets.languages import language_codes
+from scribe_assets.logs import LogForm
 
 AWS = "aws"
 """Value of MINIO_ENDPOINT that stands for Amazon's own S3."""
@@ -48,6 +49,7 @@ class Settings(DeviceSettings):
     ui_port: int = Field(3000, ge=1, le=65535)
     s3_port: int = Field(9000, ge=1, le=65535)
     metrics_port: int = Field(9464, ge=1, le=65535)
+    log: LogForm = "text"
     whisper_model: str = "base"
     diarization_model: str = "default"
     embedding_model: str = "default"

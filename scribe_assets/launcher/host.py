@@ -53,7 +53,7 @@ from scribe_assets.launcher.runs import Runs
 from scribe_assets.launcher.shortcuts import take_shortcuts
 from scribe_assets.launcher.turns import Turns
 from scribe_assets.launcher.workers import Workers
-from scribe_assets.logs import log_to
+from scribe_assets.logs import log_to_standard_error
 
 logger = logging.getLogger("scribe.launcher")
 
@@ -257,7 +257,7 @@ def main() -> None:
     listens, are open already, by the file descriptors that are named there."""
     faulthandler.enable()
     take_shortcuts()
-    log_to(DeviceSettings.load().log)
+    log_to_standard_error()
     logger.setLevel(logging.INFO)
     config = HostConfig.model_validate_json(sys.stdin.read())
     lock = HostLock(config.lock_file, os.fdopen(config.lock_descriptor, "r+"))

@@ -9,7 +9,7 @@ from dagster import DagsterInstance
 from prometheus_client import CollectorRegistry, start_http_server
 
 from scribe_assets.launcher.shortcuts import take_shortcuts
-from scribe_assets.logs import log_to
+from scribe_assets.logs import log_to_standard_error
 from scribe_assets.metrics.collector import ScribeCollector
 from scribe_assets.settings import Settings
 
@@ -23,7 +23,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     take_shortcuts()
     settings = Settings.load()
-    log_to(settings.log)
+    log_to_standard_error()
     with DagsterInstance.get() as instance:
         collector = ScribeCollector(instance, settings)
         registry = CollectorRegistry()

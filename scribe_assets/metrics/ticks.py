@@ -35,12 +35,9 @@ class Ticks:
 
     def update(self) -> None:
         """Learn of the ticks since the last look."""
-        if UPLOADS not in self._sensors:  # the daemon makes them at their first tick
-            for state in self.instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
-                self._sensors[state.instigator_name] = (
-                    state.instigator_origin_id,
-                    state.selector_id,
-                )
+        # The daemon makes each at its first tick.
+        for state in self.instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
+            self._sensors[state.instigator_name] = state.instigator_origin_id, state.selector_id
         for name, (origin, selector) in self._sensors.items():
             for tick in self.instance.get_ticks(origin, selector, limit=1, statuses=GOOD):
                 self.looked[name] = tick.timestamp

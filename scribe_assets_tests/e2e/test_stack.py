@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,13 +18,12 @@ import numpy as np
 import psutil
 import pytest
 import soundfile
-from prometheus_client.parser import text_string_to_metric_families
 
 from scribe_assets.artifacts.documents import Result, Status
 from scribe_assets.keys import RecordingRef
 from scribe_assets.local.demo import enrol
 from scribe_assets.local.processes import answers, executable
-from scribe_assets.local.stack import find, graphql
+from scribe_assets.local.stack import graphql
 from scribe_assets.settings import Settings
 from scribe_assets.speech import media
 from scribe_assets.speech.conversion import decode
@@ -36,7 +34,6 @@ from scribe_assets_tests.media import make_video, silence
 pytestmark = pytest.mark.stack
 
 LIMIT_SECONDS = 240
-METRICS = "scribe_assets.metrics"
 PICTURE = os.environ.get("SCRIBE_LINEAGE_PICTURE")
 """Where to keep the picture of the lineage, for the docs."""
 SELECTOR = {"repositoryName": "__repository__", "repositoryLocationName": "scribe"}
@@ -285,45 +282,6 @@ def test_a_second_stack_in_the_same_home_is_refused(up: Running) -> None:
     assert second.returncode == 1
     assert "already runs" in second.stderr
     assert up.ui_url in second.stderr
-
-
-def test_the_metrics_tell_of_the_recordings(up: Running) -> None:
-    running = find(up.home)
-    assert running is not None
-    with urllib.request.urlopen(running.metrics_url) as answer:  # noqa: S310
-        families = text_string_to_metric_families(answer.read().decode())
-        samples = [sample for family in families for sample in family.samples]
-    ages = {s.labels["sensor"]: s.value for s in samples if s.name == "scribe_sensor_age_seconds"}
-    assert {"uploads_sensor", "identity_bank_sensor", "run_outcome_sensor"} <= ages.keys()
-    assert ages["uploads_sensor"] < LIMIT_SECONDS
-    assert [s.value for s in samples if s.name == "scribe_database_up"] == [1]
-
-
-def test_what_it_logs_are_json_lines(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [executable("scribe"), "up"],
-        env=environment(tmp_path) | {"SCRIBE_LOG": "json"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    no_metrics = "there are no metrics any more"
-    said = []
-    for line in process.stdout:
-        said.append(json.loads(line))
-        if said[-1]["event"] == "ready":
-            (watching,) = [one for one in family(process.pid) if METRICS in one.cmdline()]
-            watching.kill()  # nothing else needs it
-        if said[-1]["event"].startswith(no_metrics):
-            process.send_signal(signal.SIGINT)
-    assert process.wait() == 0
-    expected = ["starting …", "ready", no_metrics, "stopped"]
-    assert [told["event"][: len(no_metrics)] for told in said] == expected
-    assert said[1]["metrics"].endswith("/metrics")
-    lines = {log.name: log.read_text().splitlines() for log in (tmp_path / "logs").iterdir()}
-    assert {"daemon.log", "code.log", "webserver.log", "s3.log"} <= lines.keys()
-    for line in [line for log in lines.values() for line in log]:
-        assert json.loads(line)["level"]
 
 
 def test_the_doctor_finds_nothing_wrong(up: Running) -> None:
