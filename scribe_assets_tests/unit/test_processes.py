@@ -53,19 +53,22 @@ def test_a_dead_process_is_dead_before_its_parent_notices() -> None:
 
 
 @pytest.mark.parametrize(
-    ("prelude", "code"),
-    [("", -signal.SIGTERM), ("signal.signal(signal.SIGTERM, signal.SIG_IGN);", -signal.SIGKILL)],
+    ("prelude", "grace", "code"),
+    [
+        ("", 60.0, -signal.SIGTERM),
+        ("signal.signal(signal.SIGTERM, signal.SIG_IGN);", 0.5, -signal.SIGKILL),
+    ],
 )
-def test_it_is_asked_to_end_and_then_killed(prelude: str, code: int) -> None:
+def test_it_is_asked_to_end_and_then_killed(prelude: str, grace: float, code: int) -> None:
     script = f"import signal, time; {prelude} print('ready', flush=True); time.sleep(600)"
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
         identity = ProcessIdentity.of(process.pid)
         assert identity is not None
-        assert identity.end(grace=0.5)
+        assert identity.end(grace)
         assert process.wait(10) == code
-    assert not identity.end(grace=0.5)
+    assert not identity.end(grace)
 
 
 def test_a_child_ends_with_its_parent() -> None:
