@@ -146,27 +146,10 @@ class Settings(DeviceSettings):
             )
         return self
 
-    def secrets(self) -> dict[str, str]:
-        """Variable to value, of the secrets that are set, wherever they were read."""
-        values = {field: getattr(self, field) for field in type(self).model_fields}
-        shown = {field: values[field] for field in NAMES_OF_SECRETS}
-        hidden = {
-            field: value.get_secret_value()
-            for field, value in values.items()
-            if isinstance(value, SecretStr)
-        }
-        return {self.variable(field): value for field, value in (shown | hidden).items() if value}
-
     @property
     def has_postgres(self) -> bool:
         """Whether Dagster's storage is in PostgreSQL."""
         return bool(self.postgres_url.get_secret_value())
-
-    @property
-    def postgres_host(self) -> str:
-        """The server of the database; empty for a local socket, or where there is none."""
-        match = POSTGRES_URL.fullmatch(self.postgres_url.get_secret_value())
-        return match["host"] if match else ""
 
     @property
     def postgres_place(self) -> str:
@@ -190,6 +173,21 @@ class Settings(DeviceSettings):
             return None
         url = self.minio_endpoint.rstrip("/")
         return url if url.startswith(("http://", "https://")) else f"http://{url}"
+
+
+def secrets(settings: Settings) -> dict[str, str]:
+    """Variable to value, of the secrets that are set, wherever they were read."""
+    found = {field: getattr(settings, field) for field in NAMES_OF_SECRETS}
+    for field in Settings.model_fields:
+        if isinstance(value := getattr(settings, field), SecretStr):
+            found[field] = value.get_secret_value()
+    return {Settings.variable(field): value for field, value in found.items() if value}
+
+
+def postgres_host(settings: Settings) -> str:
+    """The server of the database; empty for a local socket, or where there is none."""
+    match = POSTGRES_URL.fullmatch(settings.postgres_url.get_secret_value())
+    return match["host"] if match else ""
 
 
 def _secrets_from_files() -> dict[str, Any]:

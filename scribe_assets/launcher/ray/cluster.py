@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from scribe_assets.errors import SettingsError
-from scribe_assets.settings import Settings
+from scribe_assets.settings import Settings, postgres_host
 
 DEVICE_PREFIX = "ray:"
 """What the name of a device begins with that is in the cluster."""
@@ -76,7 +76,7 @@ def gpus(nodes: Sequence[dict[str, Any]]) -> list[Gpu]:
 def usable(found: Sequence[Gpu], settings: Settings) -> tuple[list[Gpu], str]:
     """Those that can reach what Scribe keeps, and a sentence about the others, if there are any."""
     missing = []
-    if not settings.has_postgres or _is_own(settings.postgres_host):
+    if not settings.has_postgres or _is_own(postgres_host(settings)):
         missing.append("Dagster's runs in a PostgreSQL that they reach (SCRIBE_POSTGRES_URL)")
     if settings.embedded_s3 or _is_own(urlsplit(settings.endpoint_url or "").hostname):
         missing.append("an S3 server that they reach (MINIO_ENDPOINT)")

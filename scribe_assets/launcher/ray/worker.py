@@ -28,7 +28,7 @@ from scribe_assets.launcher.processes import end_with_parent
 from scribe_assets.launcher.ray.actor import DeviceActor, Place, code_digest, read_from
 from scribe_assets.launcher.ray.cluster import Gpu, connect, gpus
 from scribe_assets.launcher.worker import serve
-from scribe_assets.settings import Settings
+from scribe_assets.settings import Settings, secrets
 
 OURS = ("SCRIBE_", "MINIO_", "AWS_", "HF_", "OMP_")
 OF_THIS_MACHINE = ("SCRIBE_HOME", "SCRIBE_DEVICE", "SCRIBE_RAY_ADDRESS", "SCRIBE_LAUNCHER_HOST")
@@ -139,7 +139,8 @@ class ActorWork:
         """What a dead actor printed last is still on its machine."""
         import ray
 
-        reading = ray.remote(read_from).options(num_cpus=0, scheduling_strategy=_on(self._gpu))
+        remote: Any = ray.remote(read_from)
+        reading = remote.options(num_cpus=0, scheduling_strategy=_on(self._gpu))
         try:
             printed = ray.get(
                 reading.remote(self._place, dict(self._printed)), timeout=LAST_WORDS_SECONDS
@@ -199,7 +200,7 @@ def environment(settings: Settings, variables: Mapping[str, str], is_here: bool)
     }
     if is_here:
         given["SCRIBE_HOME"] = str(settings.home)
-    return given | settings.secrets()
+    return given | secrets(settings)
 
 
 def main() -> None:
@@ -233,11 +234,9 @@ def with_actor(host: Connection, start: StartWorker) -> None:
     found = next((gpu for gpu in gpus(ray.nodes()) if gpu.device == start.device), None)
     if found is None:
         raise ActorGone(f"{start.device} has left the cluster", lost=True)
-    actor: Any = (
-        ray.remote(DeviceActor)
-        .options(num_gpus=1, num_cpus=0, max_restarts=0, scheduling_strategy=_on(found))
-        .remote()
-    )
+    remote: Any = ray.remote(DeviceActor)
+    options = {"num_gpus": 1, "num_cpus": 0, "max_restarts": 0, "scheduling_strategy": _on(found)}
+    actor = remote.options(**options).remote()
     given = environment(settings, os.environ, found.is_here)
     try:
         # A database on this machine is at the same place for an actor here.
