@@ -315,7 +315,7 @@ def check_form(form: str) -> None:
 
 
 def read_result(storage: S3Storage, ref: RecordingRef, form: str, typed: str | None = None) -> str:
-    """A result as it lies in S3.
+    """A result as it lies in S3, or in a form that is made of it.
 
     Args:
         storage: S3.
@@ -327,9 +327,11 @@ def read_result(storage: S3Storage, ref: RecordingRef, form: str, typed: str | N
         UsageError: there is no such form, or no result yet.
     """
     check_form(form)
-    suffix = ".json" if form == JSON else FORMATS[form].suffix
     try:
-        content = storage.read(storage.processed_bucket, processed_key(ref, f"result{suffix}"))
+        if form != JSON and not FORMATS[form].is_stored:
+            return FORMATS[form].render(read_document(storage, ref, Result))
+        name = Result.file_name if form == JSON else FORMATS[form].file_name
+        content = storage.read(storage.processed_bucket, processed_key(ref, name))
     except MissingObjectError as error:
         name = typed or ref.recording_id
         raise UsageError(f"{name} has no result yet; see 'scribe status {name}'") from error

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from scribe_assets.artifacts.documents import Recording, Result, Transcript
-from scribe_assets.artifacts.formats import FORMATS
+from scribe_assets.artifacts.formats import forms_of
 from scribe_assets.local.demo import enrol
 from scribe_assets.storage.layout import processed_key
 from scribe_assets.storage.recordings import read_document, read_status
@@ -73,8 +73,8 @@ def test_the_sample_comes_out_with_names(
     assert score.error_rate < 0.30
     assert len(score.assignment) == 2
 
-    for name in FORMATS:
-        assert scribe.read(ref, f"result{FORMATS[name].suffix}") == FORMATS[name].render(result)
+    for form, content in forms_of(result):
+        assert scribe.read(ref, form.file_name) == content
     names = {
         item.key.rpartition("/")[2]
         for item in scribe.storage.objects(scribe.storage.processed_bucket, processed_key(ref, ""))

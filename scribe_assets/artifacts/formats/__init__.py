@@ -9,7 +9,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from scribe_assets.artifacts.documents import Document, Result
-from scribe_assets.artifacts.formats import html, md, rttm, seglst, srt, vtt
+from scribe_assets.artifacts.formats import (
+    csv,
+    html,
+    labels,
+    md,
+    nist,
+    rttm,
+    seglst,
+    srt,
+    txt,
+    vtt,
+)
 from scribe_assets.artifacts.formats.format import D, Format
 
 REGISTERED: list[Format[Any]] = [
@@ -20,6 +31,11 @@ REGISTERED: list[Format[Any]] = [
     seglst.FORMAT,
     md.FORMAT,
     html.FORMAT,
+    txt.FORMAT,
+    csv.FORMAT,
+    nist.STM,
+    nist.CTM,
+    labels.FORMAT,
 ]
 """All formats, in the order in which their files are written."""
 
@@ -30,9 +46,10 @@ def formats_of(kind: type[D]) -> dict[str, Format[D]]:
 
 
 def forms_of(document: Document) -> Iterator[tuple[Format[Any], str]]:
-    """Each form of a document: its format, and the content of the file."""
+    """Each form that is stored beside a document: its format, and the content of the file."""
     for form in formats_of(type(document)).values():
-        yield form, form.render(document)
+        if form.is_stored:
+            yield form, form.render(document)
 
 
 FORMATS = formats_of(Result)

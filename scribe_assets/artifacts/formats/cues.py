@@ -1,50 +1,183 @@
-"""Subtitle cues: what SRT and WebVTT have in common."""
+"""Subtitle cues that can be read: what SRT and WebVTT have in common.
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+The rules are those of broadcasters (Netflix, Timed Text Style Guide; BBC, Subtitle Guidelines): at
+most two lines of 42 characters, 1 to 7 s, 20 characters a second, cut where a sentence or a clause
+ends, lines of about the same length. Words are never left out for that, and cues never overlap.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 
 from scribe_assets.artifacts.documents import Result
-from scribe_assets.speech.timeline import SpokenSegment, SpokenWord
-from scribe_assets.speech.words import join_words
+from scribe_assets.artifacts.documents.text import one_line
+from scribe_assets.speech.timeline import SpokenSegment
+from scribe_assets.speech.words import separators
 
-# Two lines of 42 characters for at most 7 s: what people can read (Netflix and BBC guidelines).
-MAX_CHARACTERS = 84
-MAX_SECONDS = 7.0
+LINE_CHARACTERS = 42
+LINES = 2
+LEAST_SECONDS = 1.0
+MOST_SECONDS = 7.0
+CHARACTERS_A_SECOND = 20.0
+
+LEAST_STEP = 0.1
+"""Seconds between the beginnings of two cues, where people speak at the same time."""
+
+SENTENCE_ENDS = tuple(".?!…。？！")
+CLAUSE_ENDS = tuple(",;:،、，；：")
+CLOSING = "\"'”’»)] "
+
+PAUSE_SECONDS = 0.4
+"""After a word, from which on a cut is natural."""
+
+PRICE_OF_A_CUE = 1.0
+PRICE_AT_A_CLAUSE = 0.5
+PRICE_AT_A_PAUSE = 1.0
+PRICE_ANYWHERE = 3.0
+"""What a cut costs there; after a sentence it costs nothing."""
+
+PRICE_OF_HASTE = 0.2
+"""For each character a second beyond what can be read."""
 
 
 @dataclass(frozen=True)
 class Cue:
-    """A subtitle: seconds from the start, speaker for people, one line of text."""
+    """A subtitle: seconds from the start, speaker for people, one or two lines of text."""
 
     start: float
     end: float
     speaker: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A word in one line, what stands before it (a space, or nothing), and its time."""
+
     text: str
+    before: str
+    start: float
+    end: float
 
 
-def cues(result: Result) -> Iterator[Cue]:
-    """Segments, cut between words where they are too long to read at once."""
-    for segment in result.segments:
-        language = segment.language or result.language
-        for words in _pieces(segment):
-            yield Cue(
-                start=words[0].start,
-                end=max(word.end for word in words),
-                speaker=result.display_name(segment.speaker),
-                text=join_words([word.word for word in words], language),
+def cues(result: Result, lead: str = "") -> list[Cue]:
+    """A result as cues, in order of time.
+
+    Args:
+        result: the result.
+        lead: what stands before the first word of each segment, such as `{speaker}: `; it takes
+            place in the line.
+    """
+    found: list[Cue] = []
+    for segment in sorted(result.segments, key=lambda each: (each.start, each.end)):
+        speaker = result.display_name(segment.speaker)
+        pieces = _pieces(segment, result.language, lead.format(speaker=speaker))
+        found += [
+            Cue(
+                pieces[first].start,
+                max(piece.end for piece in pieces[first:end]),
+                speaker,
+                _lines(pieces[first:end]),
             )
+            for first, end in _cut(pieces)
+        ]
+    return list(_in_time(sorted(found, key=lambda cue: (cue.start, cue.end))))
 
 
-def _pieces(segment: SpokenSegment) -> Iterator[list[SpokenWord]]:
-    piece: list[SpokenWord] = []
-    for word in segment.words:
-        length = sum(len(w.word) + 1 for w in piece) + len(word.word)
-        if piece and (length > MAX_CHARACTERS or word.end - piece[0].start > MAX_SECONDS):
-            yield piece
-            piece = []
-        piece.append(word)
-    if piece:
-        yield piece
+def _pieces(segment: SpokenSegment, language: str | None, lead: str) -> list[Piece]:
+    words = [one_line(word.word) for word in segment.words]
+    before = separators(words, segment.language or language)
+    pieces = [
+        Piece(text, space, word.start, word.end)
+        for text, space, word in zip(words, before, segment.words, strict=True)
+        if text
+    ]
+    if pieces and lead:
+        pieces[0] = replace(pieces[0], text=lead + pieces[0].text)
+    return pieces
+
+
+def _cut(pieces: Sequence[Piece]) -> list[tuple[int, int]]:
+    """Where a segment is cut: first and end of each cue, at the least price."""
+    best: list[tuple[float, int]] = [(0.0, 0)]
+    for end in range(1, len(pieces) + 1):
+        last = end == len(pieces)
+        at_end = 0.0 if last else _price_of_cut(pieces[end - 1], pieces[end])
+        options = []
+        for first in range(end - 1, -1, -1):
+            some = pieces[first:end]
+            if len(some) > 1 and not _is_readable(some):
+                break  # nor is what is longer
+            options.append((best[first][0] + PRICE_OF_A_CUE + at_end + _haste(some), first))
+        best.append(min(options))
+    cuts: list[tuple[int, int]] = []
+    end = len(pieces)
+    while end:
+        first = best[end][1]
+        cuts.append((first, end))
+        end = first
+    return cuts[::-1]
+
+
+def _price_of_cut(left: Piece, right: Piece) -> float:
+    said = left.text.rstrip(CLOSING)
+    if said.endswith(SENTENCE_ENDS):
+        return 0.0
+    if said.endswith(CLAUSE_ENDS):
+        return PRICE_AT_A_CLAUSE
+    return PRICE_AT_A_PAUSE if right.start - left.end >= PAUSE_SECONDS else PRICE_ANYWHERE
+
+
+def _is_readable(pieces: Sequence[Piece]) -> bool:
+    return pieces[-1].end - pieces[0].start <= MOST_SECONDS and all(
+        len(line) <= LINE_CHARACTERS for line in _lines(pieces)
+    )
+
+
+def _haste(pieces: Sequence[Piece]) -> float:
+    shown = max(LEAST_SECONDS, pieces[-1].end - pieces[0].start)
+    return PRICE_OF_HASTE * max(0.0, len(_text(pieces)) / shown - CHARACTERS_A_SECOND)
+
+
+def _text(pieces: Sequence[Piece]) -> str:
+    return "".join(piece.before + piece.text for piece in pieces).strip()
+
+
+def _lines(pieces: Sequence[Piece]) -> tuple[str, ...]:
+    """The text in one line, or in two of which the longer one is as short as it can be; of those
+    the first one ends with a clause, if there is a choice."""
+    whole = _text(pieces)
+    if len(whole) <= LINE_CHARACTERS or len(pieces) == 1:
+        return (whole,)
+
+    @cache
+    def divided(at: int) -> tuple[str, str]:
+        return _text(pieces[:at]), _text(pieces[at:])
+
+    def price(at: int) -> float:
+        longer = max(map(len, divided(at)))
+        return longer + 4 * _price_of_cut(pieces[at - 1], pieces[at])
+
+    fitting = [at for at in range(1, len(pieces)) if max(map(len, divided(at))) <= LINE_CHARACTERS]
+    if fitting:
+        return divided(min(fitting, key=price))
+    return divided(min(range(1, len(pieces)), key=lambda at: max(map(len, divided(at)))))
+
+
+def _in_time(found: Sequence[Cue]) -> Iterator[Cue]:
+    """Cues one after the other: those that are too short to be read stay for longer where nothing
+    follows, and one that is still there when the next one begins goes."""
+    starts: list[float] = []
+    for cue in found:
+        earliest = starts[-1] + LEAST_STEP if starts else 0.0
+        starts.append(round(max(cue.start, earliest), 3))
+    for number, cue in enumerate(found):
+        start = starts[number]
+        read = max(LEAST_SECONDS, len(" ".join(cue.lines)) / CHARACTERS_A_SECOND)
+        end = max(cue.end, start + min(read, MOST_SECONDS))
+        if number + 1 < len(found):
+            end = min(end, starts[number + 1])
+        yield replace(cue, start=start, end=round(end, 3))
 
 
 def timestamp(seconds: float, decimal: str) -> str:

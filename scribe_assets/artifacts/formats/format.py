@@ -19,6 +19,7 @@ class Format(Generic[D]):
         suffix: of the file, beside the document's own without `.json`.
         content_type: media type of the file.
         render: a pure function of the document.
+        is_stored: whether it is written beside the document; the others are made when asked for.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Format(Generic[D]):
     suffix: str
     content_type: str
     render: Callable[[D], str]
+    is_stored: bool = True
 
     @property
     def file_name(self) -> str:

@@ -5,7 +5,7 @@ from html import escape
 
 from scribe_assets.artifacts.documents import Result
 from scribe_assets.artifacts.formats.format import Format
-from scribe_assets.artifacts.formats.plain import clock, visible
+from scribe_assets.artifacts.formats.plain import clock, typeset, visible
 from scribe_assets.speech.words import separators
 
 STYLE = """
@@ -58,9 +58,9 @@ def render(result: Result) -> str:
         language = segment.language or result.language
         spaces = separators([word.word for word in segment.words], language)
         text = "".join(
-            f'{space}<span class="overlap">{escape(word.word)}</span>'
+            f'{space}<span class="overlap">{escape(typeset(word.word, language))}</span>'
             if word.overlap
-            else space + escape(word.word)
+            else space + escape(typeset(word.word, language))
             for space, word in zip(spaces, segment.words, strict=True)
         )
         other = f' lang="{escape(segment.language)}"' if segment.language else ""

@@ -4,7 +4,7 @@ import re
 
 from scribe_assets.artifacts.documents import Result
 from scribe_assets.artifacts.formats.format import Format
-from scribe_assets.artifacts.formats.plain import clock, facts, visible
+from scribe_assets.artifacts.formats.plain import clock, facts, typeset, visible
 
 
 def render(result: Result) -> str:
@@ -20,7 +20,8 @@ def render(result: Result) -> str:
                 f"**{escape(result.display_name(speaker))}** · {clock(segment.start)}",
                 "",
             ]
-        lines.append(escape(segment.text))
+        language = segment.language or result.language
+        lines.append(escape(typeset(segment.text, language)))
     if not result.segments:
         lines.append("*No speech.*")
     return "\n".join(lines) + "\n"

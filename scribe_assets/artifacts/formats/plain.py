@@ -1,5 +1,6 @@
 """Plain text: what several formats say, before each escapes it in its own way."""
 
+import re
 import unicodedata
 
 from scribe_assets.artifacts.documents import Result
@@ -44,6 +45,23 @@ def facts(result: Result) -> str:
     names = ", ".join(result.display_name(speaker.label) for speaker in result.speakers)
     parts = [clock(result.duration), result.language or "", names]
     return " · ".join(part for part in parts if part)
+
+
+def typeset(text: str, language: str | None) -> str:
+    """Text with the spaces of French typography, where it is in French: narrow ones that break no
+    line before `?`, `!` and `;`, wide ones before `:` and inside guillemets (Imprimerie nationale,
+    Lexique des règles typographiques).
+
+    >>> typeset("Ça va ? Oui : « très » bien!", "fr")
+    'Ça va\u202f? Oui\xa0: «\xa0très\xa0» bien\u202f!'
+    >>> typeset("Ça va ?", "en")
+    'Ça va ?'
+    """
+    if language != "fr":
+        return text
+    text = re.sub(r"(?<=\S)\s*([?!;]+)(?=[\s)»\"\]]|$)", "\u202f\\1", text)
+    text = re.sub(r"(?<=\S)\s*:(?=\s|$)", "\u00a0:", text)
+    return re.sub(r"(?<=\S)\s*»", "\u00a0»", re.sub(r"«\s*(?=\S)", "«\u00a0", text))
 
 
 def clock(seconds: float) -> str:

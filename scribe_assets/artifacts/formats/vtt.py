@@ -10,7 +10,7 @@ def render(result: Result) -> str:
     """One block a cue."""
     blocks = (
         f"{timestamp(cue.start, '.')} --> {timestamp(cue.end, '.')}\n"
-        f"<v {escape(cue.speaker)}>{escape(cue.text)}\n\n"
+        f"<v {escape(cue.speaker)}>" + "\n".join(map(escape, cue.lines)) + "\n\n"
         for cue in cues(result)
     )
     return "WEBVTT\n\n" + "".join(blocks)
