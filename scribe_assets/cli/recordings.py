@@ -121,13 +121,21 @@ def status(
     ] = None,
     user: User = ANY_USER,
     last: Annotated[int, typer.Option(help="How many, latest first.")] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show how far recordings are."""
     storage = open_storage()
     if key:
-        _print_status(storage, recordings.find_status(storage, key, user))
+        found = recordings.find_status(storage, key, user)
+        if as_json:
+            out.print(found.to_json(), markup=False)
+        else:
+            _print_status(storage, found)
         return
     rows, total = recordings.list_statuses(storage, user, last)
+    if as_json:
+        out.print(json.dumps([*map(_row, rows)], indent=1, ensure_ascii=False), markup=False)
+        return
     if not total:
         log.print("no recordings yet; 'scribe upload FILE' makes one")
         return
@@ -141,6 +149,14 @@ def status(
         log.print(f"{total - len(rows)} more; see --last")
     keys = {row.ref.partition_key: row.status.source.key for row in rows if row.status}
     _print_devices(keys, user)
+
+
+def _row(row: recordings.ListedStatus) -> dict[str, Any]:
+    """A status.json, with the id that finds it; of one that cannot be read, why."""
+    whose = {"user_id": row.ref.user_id, "recording_id": row.ref.recording_id}
+    if row.status is None:
+        return {**whose, "state": None, "problem": row.problem}
+    return {**whose, **row.status.model_dump(mode="json")}
 
 
 def _cells(row: recordings.ListedStatus) -> tuple[str, str, str, str]:

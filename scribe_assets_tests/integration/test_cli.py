@@ -80,6 +80,13 @@ def test_status_lists_what_can_be_read_beside_what_cannot(embedded_storage: S3St
     (unreadable,) = [line for line in shown if line.startswith("unreadable")]
     assert f"anne/{broken.recording_id} {key} is not as expected" in unreadable
     assert len(shown) == 4
+    states = {row["recording_id"]: row for row in json.loads(run("status", "--json").stdout)}
+    assert len(states) == 3
+    assert states[broken.recording_id]["state"] is None
+    assert states[broken.recording_id]["problem"] in unreadable
+    failed = json.loads(run("status", "anne/a.wav", "--json").stdout)
+    assert (failed["state"], failed["error"]) == ("failed", "no *good* [x]")
+    assert failed.items() <= states[RecordingRef.from_upload_key("anne/a.wav").recording_id].items()
 
 
 def test_status_of_one_says_why_it_failed(embedded_storage: S3Storage) -> None:
