@@ -7,7 +7,7 @@ Not here: what a command does (`library/`), so that nothing has to be done from 
 imports this package.
 """
 
-from scribe_assets.cli import people, recordings, stack
+from scribe_assets.cli import people, recordings, search, stack
 from scribe_assets.cli.app import app, main
 
 __all__ = ["app", "main"]
@@ -21,6 +21,7 @@ for command in (
     recordings.upload,
     recordings.status,
     recordings.show,
+    search.search,
     people.enroll,
     people.people,
     people.forget,

@@ -175,9 +175,9 @@ def write_document(storage: S3Storage, ref: RecordingRef, document: Document) ->
 
 
 def recordings_with(storage: S3Storage, user_id: str, kind: type[Document]) -> list[RecordingRef]:
-    """The recordings of a user that have a document of this kind."""
+    """The recordings that have a document of this kind; of all users where `user_id` is empty."""
     suffix = f"/{kind.file_name}"
-    found = storage.objects(storage.processed_bucket, f"{user_id}/")
+    found = storage.objects(storage.processed_bucket, f"{user_id}/" if user_id else "")
     return [
         RecordingRef(*item.key.rsplit("/", 2)[:2]) for item in found if item.key.endswith(suffix)
     ]
