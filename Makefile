@@ -10,7 +10,7 @@ TORCH ?= $(THERE)
 # What it takes to run, and with the tools for tests, checks and benchmarks: two stamps in one place.
 INSTALLED := $(VENV)/.installed
 DEVELOPER := $(VENV)/.installed-developer
-INSTALL = UV=$(UV) TORCH='$(TORCH)' TORCH_INDEX='$(TORCH_INDEX)' TORCH_CPU='$(TORCH_CPU)' deploy/install
+INSTALL = UV='$(UV)' TORCH='$(TORCH)' TORCH_INDEX='$(TORCH_INDEX)' TORCH_CPU='$(TORCH_CPU)' deploy/install
 LOCK := $(UV) pip compile pyproject.toml --universal --generate-hashes --no-annotate --no-header --quiet
 
 .PHONY: demo up test bench check format lock schemas install clean other-torch

@@ -6,10 +6,13 @@ processes are read alike: `timestamp`, `level`, `logger`, `event`.
 
 import json
 import logging
+import logging.handlers
 import os
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from io import TextIOWrapper
+from pathlib import Path
 from typing import Any, Literal
 
 from scribe_assets.tags import PARTITION_TAG, UPLOAD_TAG
@@ -77,6 +80,22 @@ def _of_run(meta: Mapping[str, Any]) -> dict[str, Any]:
 
 def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+class FileOfRuns(logging.handlers.WatchedFileHandler):
+    """A log file that logrotate may move, in a folder that is made where it is missing: steps are
+    executed on other machines, too. What cannot be written fails no step."""
+
+    def _open(self) -> TextIOWrapper:
+        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return super()._open()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
+        try:
+            super().emit(record)
+        except OSError:
+            self.handleError(record)
 
 
 def log_to_standard_error() -> None:

@@ -56,6 +56,8 @@ class Settings(DeviceSettings):
     identity_threshold: float | None = Field(None, gt=0, le=1)
     """None: the one that was measured for the default embedding model."""
     vram_budget_gb: float = Field(8.0, gt=0)
+    concurrent_runs: int | None = Field(None, ge=1)
+    """How many runs are under way at a time; None: as dagster.yaml says, for one device."""
     tracks: Literal["auto", "mix", "each"] = "auto"
     """Which audio tracks and channels of an upload are transcribed where its options say nothing.
     """

@@ -44,7 +44,7 @@ def log_config(settings: Settings) -> dict[str, object]:
     if settings.log != "json":
         return {}
     handler = {
-        "class": "logging.handlers.WatchedFileHandler",  # for logrotate
+        "class": "scribe_assets.logs.FileOfRuns",
         "filename": str(settings.home / "logs" / "runs.log"),
         "formatter": "json",
         "level": "INFO",
@@ -65,8 +65,11 @@ def write_config(settings: Settings) -> Path:
     text = packaged().read_text()
     if added := storage_config(settings):
         text += f"\n# By the settings of this installation.\n{yaml.safe_dump(added)}"
+    if settings.concurrent_runs:
+        known = yaml.safe_load(text)
+        known["run_coordinator"]["config"]["max_concurrent_runs"] = settings.concurrent_runs
+        text = yaml.safe_dump(known)
     if logs := log_config(settings):
-        (settings.home / "logs").mkdir(exist_ok=True, mode=0o700)
         known = yaml.safe_load(text)
         text = yaml.safe_dump(known | {"python_logs": known["python_logs"] | logs})
     unfinished = folder / f".{FILE}"

@@ -109,9 +109,11 @@ def prepared(start: StartWorker) -> DagsterInstance:
 def serve(host: Connection, start: StartWorker, work: Work) -> None:
     """Say that the device is there, and listen for runs until it is time to go."""
     listening = Listening(Path(start.address))
-    send(host, Ready())
-    _serve(host, listening, work, start.limits)
-    listening.close()
+    try:
+        send(host, Ready())
+        _serve(host, listening, work, start.limits)
+    finally:
+        listening.close()
 
 
 def _serve(host: Connection, listening: Listening, work: Work, limits: Limits) -> None:

@@ -74,7 +74,7 @@ def hits(result: Result, ref: RecordingRef, words: str) -> Iterator[Hit]:
 
 def _start_of(segment: SpokenSegment, language: str | None, wanted: str) -> float | None:
     """When the words begin in a segment; None where they are not in it."""
-    words = segment.words
+    words = [word for word in segment.words if folded(word.word)]
     text, starts = "", list[tuple[int, float]]()
     for space, word in zip(separators([w.word for w in words], language), words, strict=True):
         text += space

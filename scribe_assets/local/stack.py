@@ -46,6 +46,10 @@ from scribe_assets.local.s3_server import start_s3_server
 from scribe_assets.settings import AWS, Settings
 from scribe_assets.storage.s3 import S3Storage
 
+METRICS_SECONDS = 10.0
+"""How long the first metrics are waited for; with years of runs they take longer, and nobody else
+needs them."""
+
 FAILED_TICKS = 5
 """So often in a row the uploads sensor may fail at first: a tick may time out on a busy machine."""
 
@@ -120,7 +124,10 @@ def run(settings: Settings) -> Iterator[Stack]:
         stack = _start_all(settings, processes, cleanup)
         _wait_for_tick(stack, since=began)
         where = urlsplit(stack.running.metrics_url)
-        while stack.has_metrics and not answers(where.port or 0, where.hostname or LOOPBACK):
+        patience = time.monotonic() + METRICS_SECONDS
+        while stack.has_metrics and time.monotonic() < patience:
+            if answers(where.port or 0, where.hostname or LOOPBACK):
+                break
             time.sleep(0.1)
         lock.seek(0)
         lock.truncate()

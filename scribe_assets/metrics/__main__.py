@@ -20,7 +20,6 @@ def main() -> None:
     parser.add_argument("--host", required=True, help="address to listen at")
     parser.add_argument("--port", required=True, type=int)
     options = parser.parse_args()
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     take_shortcuts()
     settings = Settings.load()
     log_to_standard_error()
@@ -29,6 +28,7 @@ def main() -> None:
         registry = CollectorRegistry()
         registry.register(collector)
         collector.update(datetime.now(UTC))  # now, so that no scrape has to wait for all there is
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
         server, thread = start_http_server(options.port, options.host, registry)
         gc.freeze()  # what was imported is not looked through at each scrape
         signal.sigwait({signal.SIGTERM, signal.SIGINT})

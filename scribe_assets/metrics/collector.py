@@ -58,12 +58,16 @@ class ScribeCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """What has changed is asked for now, once at a time. Where the database does not answer,
-        the numbers are those of the last scrape, and `scribe_database_up` is 0."""
-        with self._lock:
+        the numbers are those of the last scrape, and `scribe_database_up` is 0. Where it has not
+        answered an earlier scrape yet, that is all that is told."""
+        if not self._lock.acquire(timeout=ANSWER_SECONDS):
+            yield _database_up(False)
+            return
+        try:
             is_up = self.update(datetime.now(UTC))
             families = [
                 _gauge("scribe_info", "The version that runs.", ["version"], {(__version__,): 1}),
-                _gauge("scribe_database_up", "Whether Dagster's database answers.", [], is_up),
+                _database_up(is_up),
                 *self._recordings(),
                 *self._queue(datetime.now(UTC)),
                 *self._work(),
@@ -71,6 +75,8 @@ class ScribeCollector(Collector):
                 *self._devices(),
                 *self._disk(),
             ]
+        finally:
+            self._lock.release()
         yield from families
 
     def update(self, now: datetime) -> bool:
@@ -219,6 +225,10 @@ class ScribeCollector(Collector):
 
 Samples = Mapping[Any, float] | float
 """By the values of the labels, a tuple of text; a number alone where there are no labels."""
+
+
+def _database_up(is_up: bool) -> Metric:
+    return _gauge("scribe_database_up", "Whether Dagster's database answers.", [], is_up)
 
 
 def _gauge(name: str, text: str, labels: Sequence[str], samples: Samples) -> Metric:

@@ -165,6 +165,11 @@ def test_without_cuda_and_back(clone: Clone) -> None:
     clone.install("TORCH=cpu", clone.cpu_index, "TORCH_CPU=torch==2.10.0+cpu")
     assert clone.installed["torch"] == "2.10.0+cpu"
     assert "torchaudio" not in clone.installed
+    del clone.lines["av"]
+    clone.write_locks()
+    clone.install()  # from the same place, the same version
+    assert clone.installed["torch"] == "2.10.0+cpu"
+    assert not {"torchaudio", "av"} & clone.installed.keys()
 
 
 def test_an_interrupted_installation_is_taken_up_again(clone: Clone) -> None:

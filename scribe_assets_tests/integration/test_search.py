@@ -29,7 +29,9 @@ def saying(key: str, *segments: SpokenSegment) -> Result:
     )
 
 
-FRENCH = segment(10, "SPEAKER_00", "C'est", "l'Été", "du", "bœuf,", "Zoé", "!", language="fr")
+FRENCH = segment(
+    10, "SPEAKER_00", "C'est", "l'Été", "du", "bœuf,", "Zoé", "R", "&", "D", language="fr"
+)
 JAPANESE = segment(0, "SPEAKER_01", "今日", "は", "お", "はよう", language="ja")
 
 
@@ -40,6 +42,8 @@ JAPANESE = segment(0, "SPEAKER_01", "今日", "は", "お", "はよう", languag
         ("ETE du BOEUF", 10.5),
         ("c’est l'ete", 10),
         ("zoe", 12),
+        ("R&D", 12.5),
+        ("R & D", 12.5),
         ("œuf", None),  # no word begins so
         ("été bœuf", None),
         ("おはよう", None),
@@ -75,7 +79,7 @@ def test_all_results_of_a_user_are_searched(embedded_storage: S3Storage) -> None
     assert len(list(search(storage, "bœuf"))) == 3
 
     answer = CliRunner().invoke(app, ["search", "du", "boeuf", "--user", "ben"])
-    assert answer.stdout == "ben/a.wav 0:11 Anne B.: C'est l'Été du bœuf, Zoé !\n"
+    assert answer.stdout == "ben/a.wav 0:11 Anne B.: C'est l'Été du bœuf, Zoé R & D\n"
     rows = json.loads(CliRunner().invoke(app, ["search", "zoe", "-u", "ben", "--json"]).stdout)
     assert [(row["key"], row["start"], row["user_id"]) for row in rows] == [
         ("ben/a.wav", 12, "ben")

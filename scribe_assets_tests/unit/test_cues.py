@@ -110,6 +110,20 @@ def test_a_short_word_stays_until_it_is_read_or_the_next_one_comes() -> None:
     assert [(cue.start, cue.end) for cue in cues(spoken)] == [(1, 1.5), (1.5, 2.5)]
 
 
+def test_who_is_interrupted_can_be_read() -> None:
+    said = "This is a sentence of some length, and while it is said somebody agrees with it."
+    spoken = RESULT.model_copy(
+        update={
+            "segments": [
+                segment(0, "SPEAKER_00", *said.split(), step=0.4),
+                segment(0.3, "SPEAKER_01", "Yes.", step=0.2),
+            ]
+        }
+    )
+    first, second = cues(spoken)
+    assert (first.start, first.end, second.start) == (0, 2.3, 2.3)
+
+
 def test_who_speaks_has_a_place_in_the_line() -> None:
     spoken = RESULT.model_copy(
         update={"segments": [segment(0, "SPEAKER_00", *["a" * 9] * 8, step=0.3)]}

@@ -39,7 +39,7 @@ def test_the_device(
     ("cards", "driver", "budget", "state", "words"),
     [
         ([CARD], "580.65", 8.0, "ok", "NVIDIA L4 with 22 GiB; driver 580.65"),
-        ([CARD], "580.65", 40.0, "warning", "SCRIBE_VRAM_BUDGET_GB, now 40, to less than 22"),
+        ([CARD], "580.65", 40.0, "warning", "SCRIBE_VRAM_BUDGET_GB, now 40, to less than 23.6"),
         ([], "580.65", 8.0, "warning", "no GPU that it shows"),
         ([], None, 8.0, "ok", "none with NVIDIA's driver"),
     ],

@@ -9,9 +9,24 @@ from dagster import OpExecutionContext, job, op
 
 from scribe_assets.errors import SettingsError
 from scribe_assets.instance.config import open_instance
-from scribe_assets.logs import JsonFormatter
+from scribe_assets.logs import FileOfRuns, JsonFormatter
 from scribe_assets.settings import Settings
 from scribe_assets.tags import PARTITION_TAG, UPLOAD_TAG
+
+
+def test_the_file_of_runs_makes_its_folder_and_fails_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = logging.makeLogRecord({"name": "scribe", "msg": "hello"})
+    file = tmp_path / "logs" / "runs.log"
+    handler = FileOfRuns(str(file), delay=True)
+    handler.emit(record)
+    handler.close()
+    assert file.read_text() == "hello\n"
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    beside = FileOfRuns(str(file / "runs.log"), delay=True)  # below a file
+    beside.emit(record)
+    assert "runs.log" in capsys.readouterr().err
 
 
 def test_an_exception_is_part_of_its_line() -> None:

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from scribe_assets import settings as settings_module
 from scribe_assets.errors import SettingsError
+from scribe_assets.instance.config import write_config
 from scribe_assets.settings import Settings
 
 
@@ -182,3 +184,11 @@ def test_the_place_of_the_database_has_no_password(monkeypatch: pytest.MonkeyPat
     ):
         monkeypatch.setenv("SCRIBE_POSTGRES_URL", url)
         assert Settings.load().postgres_place == place
+
+
+def test_so_many_runs_are_under_way_as_the_setting_says(tmp_path: Path) -> None:
+    for wanted, expected in ((7, 7), (None, 4)):
+        settings = Settings(home=tmp_path, concurrent_runs=wanted)
+        config = yaml.safe_load((write_config(settings) / "dagster.yaml").read_text())
+        assert config["run_coordinator"]["config"]["max_concurrent_runs"] == expected
+        assert config["telemetry"] == {"enabled": False}

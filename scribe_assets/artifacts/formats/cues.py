@@ -8,6 +8,7 @@ ends, lines of about the same length. Words are never left out for that, and cue
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import accumulate
 
 from scribe_assets.artifacts.documents import Result
 from scribe_assets.artifacts.documents.text import one_line
@@ -21,7 +22,11 @@ MOST_SECONDS = 7.0
 CHARACTERS_A_SECOND = 20.0
 
 LEAST_STEP = 0.1
-"""Seconds between the beginnings of two cues, where people speak at the same time."""
+"""Seconds between the beginnings of two cues."""
+
+MOST_DELAY = 2.0
+"""Seconds by which a cue may be late where people speak at the same time, so that the one before
+can be read."""
 
 SENTENCE_ENDS = tuple(".?!…。？！")
 CLAUSE_ENDS = tuple(",;:،、，；：")
@@ -99,16 +104,19 @@ def _pieces(segment: SpokenSegment, language: str | None, lead: str) -> list[Pie
 
 def _cut(pieces: Sequence[Piece]) -> list[tuple[int, int]]:
     """Where a segment is cut: first and end of each cue, at the least price."""
+    widths = _Widths(pieces)
     best: list[tuple[float, int]] = [(0.0, 0)]
     for end in range(1, len(pieces) + 1):
         last = end == len(pieces)
         at_end = 0.0 if last else _price_of_cut(pieces[end - 1], pieces[end])
         options = []
         for first in range(end - 1, -1, -1):
-            some = pieces[first:end]
-            if len(some) > 1 and not _is_readable(some):
-                break  # nor is what is longer
-            options.append((best[first][0] + PRICE_OF_A_CUE + at_end + _haste(some), first))
+            seconds = pieces[end - 1].end - pieces[first].start
+            if end - first > 1 and (seconds > MOST_SECONDS or not widths.fit(first, end)):
+                break  # nor does what is longer
+            haste = widths.of(first, end) / max(LEAST_SECONDS, seconds) - CHARACTERS_A_SECOND
+            price = PRICE_OF_A_CUE + at_end + PRICE_OF_HASTE * max(0.0, haste)
+            options.append((best[first][0] + price, first))
         best.append(min(options))
     cuts: list[tuple[int, int]] = []
     end = len(pieces)
@@ -119,6 +127,31 @@ def _cut(pieces: Sequence[Piece]) -> list[tuple[int, int]]:
     return cuts[::-1]
 
 
+class _Widths:
+    """How many characters any pieces in a row have, without putting them together each time."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self._before = [len(piece.before) for piece in pieces]
+        self._until = [0, *accumulate(len(piece.before + piece.text) for piece in pieces)]
+        self._line_ends: list[int] = []  # of the fullest line that begins with each piece
+        end = 0
+        for first in range(len(pieces)):
+            end = max(end, first + 1)
+            while end < len(pieces) and self.of(first, end + 1) <= LINE_CHARACTERS:
+                end += 1
+            self._line_ends.append(end)
+
+    def of(self, first: int, end: int) -> int:
+        """Characters of the pieces from `first` on to before `end`, in one line."""
+        return self._until[end] - self._until[first] - self._before[first]
+
+    def fit(self, first: int, end: int) -> bool:
+        """Whether they fit into two lines."""
+        middle = min(self._line_ends[first], end)
+        fits = self.of(first, middle) <= LINE_CHARACTERS
+        return fits and (middle == end or self.of(middle, end) <= LINE_CHARACTERS)
+
+
 def _price_of_cut(left: Piece, right: Piece) -> float:
     said = left.text.rstrip(CLOSING)
     if said.endswith(SENTENCE_ENDS):
@@ -126,17 +159,6 @@ def _price_of_cut(left: Piece, right: Piece) -> float:
     if said.endswith(CLAUSE_ENDS):
         return PRICE_AT_A_CLAUSE
     return PRICE_AT_A_PAUSE if right.start - left.end >= PAUSE_SECONDS else PRICE_ANYWHERE
-
-
-def _is_readable(pieces: Sequence[Piece]) -> bool:
-    return pieces[-1].end - pieces[0].start <= MOST_SECONDS and all(
-        len(line) <= LINE_CHARACTERS for line in _lines(pieces)
-    )
-
-
-def _haste(pieces: Sequence[Piece]) -> float:
-    shown = max(LEAST_SECONDS, pieces[-1].end - pieces[0].start)
-    return PRICE_OF_HASTE * max(0.0, len(_text(pieces)) / shown - CHARACTERS_A_SECOND)
 
 
 def _text(pieces: Sequence[Piece]) -> str:
@@ -166,18 +188,27 @@ def _lines(pieces: Sequence[Piece]) -> tuple[str, ...]:
 
 def _in_time(found: Sequence[Cue]) -> Iterator[Cue]:
     """Cues one after the other: those that are too short to be read stay for longer where nothing
-    follows, and one that is still there when the next one begins goes."""
+    follows. Where people speak at the same time, the later cue waits until the earlier one can be
+    read, but not for long; then the earlier one goes."""
     starts: list[float] = []
-    for cue in found:
-        earliest = starts[-1] + LEAST_STEP if starts else 0.0
-        starts.append(round(max(cue.start, earliest), 3))
+    for number, cue in enumerate(found):
+        start = cue.start
+        if number:
+            before = found[number - 1]
+            readable = min(before.end, starts[-1] + _reading_seconds(before))
+            start = max(start, min(readable, start + MOST_DELAY), starts[-1] + LEAST_STEP)
+        starts.append(round(start, 3))
     for number, cue in enumerate(found):
         start = starts[number]
-        read = max(LEAST_SECONDS, len(" ".join(cue.lines)) / CHARACTERS_A_SECOND)
-        end = max(cue.end, start + min(read, MOST_SECONDS))
+        end = max(cue.end, start + _reading_seconds(cue))
         if number + 1 < len(found):
             end = min(end, starts[number + 1])
         yield replace(cue, start=start, end=round(end, 3))
+
+
+def _reading_seconds(cue: Cue) -> float:
+    characters = len(" ".join(cue.lines))
+    return min(MOST_SECONDS, max(LEAST_SECONDS, characters / CHARACTERS_A_SECOND))
 
 
 def timestamp(seconds: float, decimal: str) -> str:

@@ -24,12 +24,12 @@ def stm(result: Result) -> str:
 
 
 def ctm(result: Result) -> str:
-    """Every word with its time and its probability."""
+    """Every word with its time and its probability; French punctuation without its space."""
     words = [
         (word.start, max(0.0, word.end - word.start), text, word.probability)
         for segment in result.segments
         for word in segment.words
-        if (text := field(word.word.translate(PLAIN)))
+        if (text := "".join(one_line(word.word.translate(PLAIN)).split()))
     ]
     return "".join(
         f"{result.recording_id} 1 {start:.3f} {duration:.3f} {text} {probability:.3f}\n"

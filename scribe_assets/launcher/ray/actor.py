@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -202,10 +203,11 @@ def own_folder(home: Path) -> Path:
 def moved(instance: str, home_there: str, home: str) -> str:
     """A serialized instance with its folders on this machine.
 
-    >>> moved('{"base_dir": "/srv/scribe/dagster"}', "/srv/scribe", "/data")
-    '{"base_dir": "/data/dagster"}'
+    >>> moved('{"base_dir": "/srv/scribe/dagster", "a": "/srv/scribe-b"}', "/srv/scribe", "/data")
+    '{"base_dir": "/data/dagster", "a": "/srv/scribe-b"}'
     """
-    return instance.replace(json.dumps(home_there)[1:-1], json.dumps(home)[1:-1])
+    there, here = json.dumps(home_there)[1:-1], json.dumps(home)[1:-1]
+    return re.sub(rf"{re.escape(there)}(?![\w.-])", lambda _: here, instance)
 
 
 def code_digest() -> str:

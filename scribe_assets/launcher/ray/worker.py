@@ -177,7 +177,11 @@ def _is_lost(gpu: Gpu) -> bool:
 
     deadline = time.monotonic() + LOST_SECONDS
     while time.monotonic() < deadline:
-        if not any(node["Alive"] and node["NodeID"] == gpu.node for node in ray.nodes()):
+        try:
+            nodes = ray.nodes()
+        except (ray.exceptions.RayError, ConnectionError, RuntimeError):  # nor is there a cluster
+            return True
+        if not any(node["Alive"] and node["NodeID"] == gpu.node for node in nodes):
             return True
         time.sleep(0.5)
     return False

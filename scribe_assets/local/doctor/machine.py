@@ -88,10 +88,10 @@ def gpu(cards: list[Gpu], driver: str | None, budget_gb: float) -> Finding:
         return Finding("GPU", "warning", f"{text}: check the power, or what the container may see")
     told = ", ".join(f"{card.name} with {card.memory_total / GIB:.0f} GiB" for card in cards)
     text = f"{told}; driver {driver}"
-    small = [card for card in cards if card.memory_total < budget_gb * GIB]
+    small = [card for card in cards if card.memory_total < budget_gb * 1e9]
     if small:
-        smallest = min(card.memory_total for card in small) / GIB
-        todo = f"set SCRIBE_VRAM_BUDGET_GB, now {budget_gb:g}, to less than {smallest:.0f}"
+        smallest = min(card.memory_total for card in small) / 1e9
+        todo = f"set SCRIBE_VRAM_BUDGET_GB, now {budget_gb:g}, to less than {smallest:.1f}"
         return Finding("GPU", "warning", f"{text}: {todo}")
     return Finding("GPU", "ok", text)
 
