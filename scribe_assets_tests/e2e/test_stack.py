@@ -20,6 +20,7 @@ import pytest
 import soundfile
 
 from scribe_assets.artifacts.documents import Result, Status
+from scribe_assets.errors import StorageUnavailableError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.local.demo import enrol
 from scribe_assets.local.processes import answers, executable
@@ -50,12 +51,17 @@ class Running:
     settings: dict[str, str] = field(default_factory=dict)
 
     def status_when(self, key: str, *states: str) -> Status:
-        """Wait until an upload is in one of these states."""
+        """Wait until an upload is in one of these states; a server that has just come back may not
+        have all of its objects yet."""
         ref = RecordingRef.from_upload_key(key)
         deadline = time.monotonic() + LIMIT_SECONDS
+        status: Status | StorageUnavailableError | None = None
         while time.monotonic() < deadline:
-            status = read_status(self.storage, ref)
-            if status and status.state in states:
+            try:
+                status = read_status(self.storage, ref)
+            except StorageUnavailableError as error:
+                status = error
+            if isinstance(status, Status) and status.state in states:
                 return status
             time.sleep(0.5)
         pytest.fail(f"{key} is {status} after {LIMIT_SECONDS} s\n{self.log()}")
