@@ -44,7 +44,6 @@ from scribe_assets.tags import (
 from scribe_assets_tests.unit.failing_storage import FailingStorage
 from scribe_assets_tests.unit.results import RESULT
 
-NOW = datetime.now(UTC)
 EVENTS = {
     DagsterRunStatus.SUCCESS: DagsterEventType.RUN_SUCCESS,
     DagsterRunStatus.FAILURE: DagsterEventType.RUN_FAILURE,
@@ -69,6 +68,7 @@ class Site:
 
     storage: S3Storage
     instance: DagsterInstance
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
     cursor: str | None = None
     given: list[RecordingRef] = field(default_factory=list)
 
@@ -224,10 +224,10 @@ def test_a_retry_that_dagster_could_not_start_is_failed_after_all(site: Site) ->
 def test_a_decision_that_never_comes_is_waited_for_some_minutes(site: Site) -> None:
     status = site.running("a.wav", "1")
     site.run("1", status)
-    site.end("1", DagsterRunStatus.FAILURE, NOW)
-    site.tick_at(NOW + DECISION_TIME / 2)
+    site.end("1", DagsterRunStatus.FAILURE, site.now)
+    site.tick_at(site.now + DECISION_TIME / 2)
     assert site.state(status) == "running"
-    site.tick_at(NOW + DECISION_TIME * 2)
+    site.tick_at(site.now + DECISION_TIME * 2)
     assert site.state(status) == "failed"
     assert Cursor.read(site.cursor).unsettled == {}
 
@@ -277,11 +277,11 @@ def test_a_run_that_is_written_down_after_its_retry_ended_takes_the_outcome_of_t
 ) -> None:
     status = site.running("a.wav", "1")
     site.run("1", status)
-    site.end("1", DagsterRunStatus.FAILURE, NOW)
+    site.end("1", DagsterRunStatus.FAILURE, site.now)
     retry = retry_of(site, "1", status)
     site.result(status)
     if how is not None:
-        site.end(retry, how, NOW - timedelta(seconds=1))
+        site.end(retry, how, site.now - timedelta(seconds=1))
     if will_retry:
         site.instance.add_run_tags(retry, {WILL_RETRY_TAG: will_retry})
     site.tick()
@@ -304,10 +304,10 @@ def test_hundreds_of_runs_within_the_overlap_do_not_hide_the_next_one(
     count = PAGE + 10
     for number in range(count):
         site.run(f"{number:04}")
-        site.end(f"{number:04}", DagsterRunStatus.CANCELED, NOW + number * apart)
+        site.end(f"{number:04}", DagsterRunStatus.CANCELED, site.now + number * apart)
     last = site.running("a.wav", "last")
     site.run("last", last)
-    site.end("last", DagsterRunStatus.CANCELED, NOW + count * apart)
+    site.end("last", DagsterRunStatus.CANCELED, site.now + count * apart)
     site.tick()
     assert site.state(last) == "failed"
 
@@ -317,7 +317,7 @@ def test_a_tick_without_time_still_gets_on(site: Site, monkeypatch: pytest.Monke
     statuses = [site.running(f"{name}.wav", name) for name in "abc"]
     for status in statuses:
         site.run(status.run_id or "", status)
-        site.end(status.run_id or "", DagsterRunStatus.CANCELED, NOW)
+        site.end(status.run_id or "", DagsterRunStatus.CANCELED, site.now)
     for done in range(1, 4):
         site.tick()
         assert [site.state(status) for status in statuses].count("failed") == done
@@ -339,9 +339,9 @@ def test_a_run_that_ended_earlier_than_the_last_one_is_found(site: Site) -> None
     first, late = site.running("a.wav", "1"), site.running("b.wav", "2")
     site.run("1", first)
     site.run("2", late)
-    site.end("1", DagsterRunStatus.CANCELED, NOW)
+    site.end("1", DagsterRunStatus.CANCELED, site.now)
     site.tick()
-    site.end("2", DagsterRunStatus.CANCELED, NOW - OVERLAP / 2)
+    site.end("2", DagsterRunStatus.CANCELED, site.now - OVERLAP / 2)
     site.tick()
     assert site.state(late) == "failed"
 
@@ -425,10 +425,10 @@ def test_a_deleted_run_is_no_longer_tried(site: Site) -> None:
 
 def test_the_cursor_of_an_older_installation_is_read(site: Site) -> None:
     old, new = site.running("a.wav", "1"), site.running("b.wav", "2")
-    for run_id, status, at in (("1", old, NOW - 2 * OVERLAP), ("2", new, NOW)):
+    for run_id, status, at in (("1", old, site.now - 2 * OVERLAP), ("2", new, site.now)):
         site.run(run_id, status)
         site.end(run_id, DagsterRunStatus.CANCELED, at)
-    site.cursor = NOW.isoformat()
+    site.cursor = site.now.isoformat()
     site.tick()
     assert (site.state(old), site.state(new)) == ("running", "failed")
 
@@ -436,10 +436,10 @@ def test_the_cursor_of_an_older_installation_is_read(site: Site) -> None:
 def test_the_cursor_remembers_only_what_is_read_again(site: Site) -> None:
     for number in range(3):
         site.run(f"{number}")
-        site.end(f"{number}", DagsterRunStatus.SUCCESS, NOW + number * OVERLAP)
-    site.tick_at(NOW + 2 * OVERLAP)
+        site.end(f"{number}", DagsterRunStatus.SUCCESS, site.now + number * OVERLAP)
+    site.tick_at(site.now + 2 * OVERLAP)
     assert list(Cursor.read(site.cursor).seen) == ["2"]
-    site.tick_at(NOW + 2 * OVERLAP + 2 * QUIET)
+    site.tick_at(site.now + 2 * OVERLAP + 2 * QUIET)
     assert Cursor.read(site.cursor).seen == {}
-    site.tick_at(NOW + 2 * OVERLAP + 2 * QUIET)
+    site.tick_at(site.now + 2 * OVERLAP + 2 * QUIET)
     assert Cursor.read(site.cursor).seen == {}
