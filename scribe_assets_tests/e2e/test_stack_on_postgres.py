@@ -22,6 +22,9 @@ pytestmark = pytest.mark.stack
 OUTAGE_SECONDS = 20.0
 """Longer than Dagster tries to connect, so that runs and ticks fail of it."""
 
+S3_OUTAGE_SECONDS = 8.0
+"""Longer than a request is tried again."""
+
 NAMES = ("Diane", "Sheila")
 
 
@@ -96,7 +99,7 @@ def lose_s3(running: Running, seaweed: SeaweedServer, recording: Path) -> None:
     put(running, "on-its-way.wav", recording)
     running.status_when("on-its-way.wav", "running")
     seaweed.kill()
-    time.sleep(OUTAGE_SECONDS)
+    time.sleep(S3_OUTAGE_SECONDS)
     seaweed.start()
     succeed(running, "on-its-way.wav")
     assert running.process.poll() is None
