@@ -31,9 +31,9 @@ def search(
             where = f"[dim]{escape(visible(hit.key))}[/] {clock(hit.start)}"
             out.print(f"{where} [bold]{escape(hit.speaker)}[/]: {escape(visible(hit.text))}")
     if as_json:
-        rows = [asdict(hit) | asdict(hit.ref) for hit in found]
+        rows = [asdict(hit) for hit in found]
         for row in rows:
-            del row["ref"]
+            row |= row.pop("ref")
         out.print(json.dumps(rows, indent=1, ensure_ascii=False), markup=False)
     if not found:
         log.print(f"nobody said {visible(wanted)!r}", markup=False)

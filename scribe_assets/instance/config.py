@@ -63,15 +63,16 @@ def write_config(settings: Settings) -> Path:
     folder = settings.home / "dagster"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     text = packaged().read_text()
-    if added := storage_config(settings):
-        text += f"\n# By the settings of this installation.\n{yaml.safe_dump(added)}"
-    if settings.concurrent_runs:
-        known = yaml.safe_load(text)
-        known["run_coordinator"]["config"]["max_concurrent_runs"] = settings.concurrent_runs
-        text = yaml.safe_dump(known)
+    known = yaml.safe_load(text)
+    config = known | storage_config(settings)
     if logs := log_config(settings):
-        known = yaml.safe_load(text)
-        text = yaml.safe_dump(known | {"python_logs": known["python_logs"] | logs})
+        config |= {"python_logs": config["python_logs"] | logs}
+    if settings.concurrent_runs:
+        queue = config["run_coordinator"]
+        limit = {"max_concurrent_runs": settings.concurrent_runs}
+        config |= {"run_coordinator": queue | {"config": queue["config"] | limit}}
+    if config != known:  # otherwise the file stays with its comments
+        text = f"# By dagster.yaml and the settings of this installation.\n{yaml.safe_dump(config)}"
     unfinished = folder / f".{FILE}"
     unfinished.write_text(text)
     unfinished.replace(folder / FILE)

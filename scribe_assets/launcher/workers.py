@@ -19,6 +19,9 @@ from scribe_assets.launcher.messages import Go, Limits, MayIGo, Ready, RunLeft, 
 from scribe_assets.launcher.processes import describe_exit, open_log, signal_process, tail
 from scribe_assets.launcher.scheduler import DeviceView
 
+RAY_PREFIX = "ray:"
+"""What the name of a device begins with that is in a Ray cluster."""
+
 EXIT_SECONDS = 10.0
 """How long a worker that has said goodbye may take to end: libraries clean up after themselves."""
 
@@ -231,7 +234,7 @@ class Workers:
 
 def is_elsewhere(name: str) -> bool:
     """Whether a device is in a Ray cluster, by its name."""
-    return name.startswith("ray:")
+    return name.startswith(RAY_PREFIX)
 
 
 def _module(name: str) -> str:

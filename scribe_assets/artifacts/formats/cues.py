@@ -7,7 +7,6 @@ ends, lines of about the same length. Words are never left out for that, and cue
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import accumulate
 
 from scribe_assets.artifacts.documents import Result
@@ -166,24 +165,20 @@ def _text(pieces: Sequence[Piece]) -> str:
 
 
 def _lines(pieces: Sequence[Piece]) -> tuple[str, ...]:
-    """The text in one line, or in two of which the longer one is as short as it can be; of those
-    the first one ends with a clause, if there is a choice."""
+    """The text of a cue in one line, or in two of which the longer one is as short as it can be; of
+    those the first one ends with a clause, if there is a choice."""
     whole = _text(pieces)
     if len(whole) <= LINE_CHARACTERS or len(pieces) == 1:
         return (whole,)
 
-    @cache
-    def divided(at: int) -> tuple[str, str]:
-        return _text(pieces[:at]), _text(pieces[at:])
+    divided = {at: (_text(pieces[:at]), _text(pieces[at:])) for at in range(1, len(pieces))}
+    longer = {at: max(map(len, lines)) for at, lines in divided.items()}
+    fitting = [at for at in divided if longer[at] <= LINE_CHARACTERS]
 
     def price(at: int) -> float:
-        longer = max(map(len, divided(at)))
-        return longer + 4 * _price_of_cut(pieces[at - 1], pieces[at])
+        return longer[at] + 4 * _price_of_cut(pieces[at - 1], pieces[at])
 
-    fitting = [at for at in range(1, len(pieces)) if max(map(len, divided(at))) <= LINE_CHARACTERS]
-    if fitting:
-        return divided(min(fitting, key=price))
-    return divided(min(range(1, len(pieces)), key=lambda at: max(map(len, divided(at)))))
+    return divided[min(fitting, key=price)]
 
 
 def _in_time(found: Sequence[Cue]) -> Iterator[Cue]:

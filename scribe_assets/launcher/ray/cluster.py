@@ -13,10 +13,8 @@ from urllib.parse import urlsplit
 import psutil
 
 from scribe_assets.errors import SettingsError
+from scribe_assets.launcher.workers import RAY_PREFIX
 from scribe_assets.settings import Settings, postgres_host
-
-DEVICE_PREFIX = "ray:"
-"""What the name of a device begins with that is in the cluster."""
 
 CONNECT_SECONDS = 5.0
 DEFAULTS = {
@@ -69,7 +67,7 @@ def gpus(nodes: Sequence[dict[str, Any]]) -> list[Gpu]:
         for _ in range(int(node["Resources"].get("GPU", 0))):
             # Several nodes of one address are several Ray processes on one machine.
             number = counted[address] = counted.get(address, -1) + 1
-            found.append(Gpu(f"{DEVICE_PREFIX}{address}:{number}", node["NodeID"], address))
+            found.append(Gpu(f"{RAY_PREFIX}{address}:{number}", node["NodeID"], address))
     return sorted(found, key=lambda gpu: gpu.device)
 
 
