@@ -13,7 +13,6 @@ from scribe_assets.speech.conversion import decode
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.speech.media import SAMPLE_RATE
 from scribe_assets.speech.timeline import Transcription
-from scribe_assets.speech.transcription.decoding import BLOCK_SECONDS
 from scribe_assets.speech.transcription.languages import ExpectedLanguages
 from scribe_assets.speech.transcription.transcribe import transcribe
 from scribe_assets_tests.media import shared_data
@@ -48,12 +47,28 @@ def test_a_window_is_encoded_once_for_its_language_and_its_text(
     assert whisper.encode is watched, "nothing is left behind in the model"
 
 
-def test_many_blocks_give_the_words_of_each(
+def test_the_words_are_those_of_faster_whisper_at_once(
     whisper: "WhisperModel", sample_recording: Path
 ) -> None:
+    """Several windows of it, with text that goes from one to the next."""
+    speech = np.tile(decode(sample_recording), 3)
+    plain, _ = whisper.transcribe(
+        speech, language="en", beam_size=5, vad_filter=True, word_timestamps=True
+    )
+    expected = " ".join("".join(segment.text for segment in plain).split())
+    said = transcribe(whisper, speech, language="en")
+    assert len(expected.split()) > 200
+    assert " ".join(segment.text for segment in said.segments) == expected
+
+
+def test_many_blocks_give_the_words_of_each(
+    whisper: "WhisperModel", sample_recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Times count from the start of the recording, whichever block a word stands in."""
+    seconds = 58.0
+    monkeypatch.setattr("scribe_assets.speech.transcription.transcribe.BLOCK_SECONDS", seconds)
     speech = decode(sample_recording)
-    pause = np.zeros(int(BLOCK_SECONDS) * SAMPLE_RATE, np.float32)
+    pause = np.zeros(int(seconds) * SAMPLE_RATE, np.float32)
     once = transcribe(whisper, speech, language="en")
     twice = transcribe(whisper, np.concatenate([speech, pause, speech]), language="en")
     later = (len(speech) + len(pause)) / SAMPLE_RATE

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scribe_assets.speech.activity import SpeechBlock
 from scribe_assets.speech.compute import in_parallel
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform
-from scribe_assets.speech.transcription.inventions import LOOPING
+from scribe_assets.speech.progress import Progress
 
 if TYPE_CHECKING:
     import faster_whisper.transcribe
@@ -18,18 +18,14 @@ if TYPE_CHECKING:
 BEAM_SIZE = 5
 
 
-BLOCK_SECONDS = 58.0
-"""A block lasts no longer: two of Whisper's windows of 30 s, with margins. With longer blocks, the
-core that decodes the last one would work alone for longer."""
+BLOCK_SECONDS = 600.0
+"""A block lasts no longer, so that little of a recording is in memory, and several blocks of a long
+one can be decoded at a time. Where the first window of a block begins is the one place at which the
+text may differ from that of the recording at once."""
 
 
 MARGIN_SECONDS = 0.4
 """Silence that a block takes along on either side, where there is any."""
-
-
-NO_REPEAT_TOKENS = 5
-"""Where the model has fallen into a loop, it decodes once more, and so many tokens in a row may not
-come again."""
 
 
 Decoded = tuple[SpeechBlock, str, "list[faster_whisper.transcribe.Segment]"]
@@ -85,6 +81,7 @@ def decoded(
     blocks: list[SpeechBlock],
     divide: Divide,
     hotwords: str | None,
+    progress: Progress | None = None,
 ) -> Iterator[Decoded]:
     """Decode blocks, several at a time, each by a worker of the model.
 
@@ -94,41 +91,47 @@ def decoded(
         blocks: of the recording.
         divide: decides in which language a block is transcribed, or parts of it.
         hotwords: words to expect, such as names.
+        progress: called with the done fraction, by any of the threads.
 
     Returns:
         What was heard, in the order of the blocks.
     """
     from faster_whisper.transcribe import restore_speech_timestamps
 
+    reached = {block.start: block.start for block in blocks}
+    length = sum(block.duration for block in blocks)
+
+    def report(block: SpeechBlock, sample: float) -> None:
+        if progress:
+            reached[block.start] = min(round(sample), block.end)
+            done = sum(end - start for start, end in reached.items())
+            progress(min(1.0, done / length))
+
     def decode_all(block: SpeechBlock, samples: np.ndarray) -> list[Decoded]:
         divided = divide(block, samples, speech_in(samples)[0])
-        return [
-            decode(part, language, samples[part.start - block.start : part.end - block.start])
-            for part, language in divided
-        ]
+        found = []
+        for part, language in divided:
+            own = samples[part.start - block.start : part.end - block.start]
+            heard = []
+            for segment in decode(language, own):
+                heard.append(segment)
+                report(block, part.start + segment.end * SAMPLE_RATE)
+            found.append((part, language, heard))
+        report(block, block.end)
+        return found
 
-    def decode(block: SpeechBlock, language: str, samples: np.ndarray) -> Decoded:
+    def decode(language: str, samples: np.ndarray) -> "Iterator[faster_whisper.transcribe.Segment]":
         speech, parts = speech_in(samples)
 
-        def hear(**options: Any) -> "list[faster_whisper.transcribe.Segment]":
-            segments, _ = model.transcribe(
-                speech,
-                language=language,
-                hotwords=hotwords,
-                beam_size=BEAM_SIZE,
-                # No sampling where the model is unsure: the same sound gives the same text.
-                temperature=0.0,
-                word_timestamps=True,
-                # Text carried from window to window is how Whisper falls into loops.
-                condition_on_previous_text=False,
-                **options,
-            )
-            return list(restore_speech_timestamps(segments, parts, SAMPLE_RATE))
-
-        heard = hear()
-        if any(segment.compression_ratio > LOOPING for segment in heard):
-            heard = hear(no_repeat_ngram_size=NO_REPEAT_TOKENS)
-        return block, language, heard
+        segments, _ = model.transcribe(
+            speech,
+            language=language,
+            hotwords=hotwords,
+            beam_size=BEAM_SIZE,
+            temperature=0.0,  # see `fallback`
+            word_timestamps=True,
+        )
+        yield from restore_speech_timestamps(segments, parts, SAMPLE_RATE)
 
     read = ((block, waveform[block.slice]) for block in blocks)
     for found in in_parallel(model.model.num_workers, lambda item: decode_all(*item), read):

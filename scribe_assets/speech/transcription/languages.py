@@ -20,8 +20,9 @@ from scribe_assets.speech.transcription.decoding import speech_in
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
-LANGUAGE_BLOCKS = 8
-"""From at most so many blocks the language of a recording is detected."""
+LANGUAGE_WINDOWS = (3, 8)
+"""So many windows of a recording are asked for its language; the second number where those of the
+first one do not surely agree."""
 
 
 SURE_OF_LANGUAGE = 0.9
@@ -55,12 +56,12 @@ into one."""
 def windows_encoded_once(model: "WhisperModel") -> Iterator[None]:
     """Let the encoder remember the windows that it has just seen.
 
-    The first window of a block that is asked for the recording's language is encoded twice
-    otherwise: for that, and for its text.
+    A window that is asked for the recording's language would be encoded again otherwise: where
+    more of them are asked, and the first one of a short recording for its text.
     """
     encode = model.encode
 
-    @lru_cache(maxsize=2 * LANGUAGE_BLOCKS)
+    @lru_cache(maxsize=2 * LANGUAGE_WINDOWS[-1])
     def encoded(features: bytes, shape: tuple[int, ...]) -> Any:
         return encode(np.frombuffer(features, np.float32).reshape(shape).copy())
 
@@ -110,33 +111,38 @@ class SpokenLanguages:
 def main_language(
     model: "WhisperModel",
     waveform: Waveform,
-    blocks: list[SpeechBlock],
+    windows: list[SpeechBlock],
     expected: ExpectedLanguages = ExpectedLanguages(),
 ) -> tuple[str, float]:
     """The language of a recording, and its probability.
 
-    It is the one that is most probable on average over blocks from all parts of the recording.
+    It is the one that is most probable on average over windows from all parts of the recording.
     Where it is less likely than all others together, the most probable of those that are expected
     is taken.
 
     Args:
         model: see `load_whisper`.
         waveform: (num_samples,) float32 at 16 kHz.
-        blocks: of the recording, at least one.
+        windows: of the recording, of up to 30 s, at least one.
         expected: see above.
     """
-    some = min(len(blocks), LANGUAGE_BLOCKS)
-    chosen = [
-        blocks[number] for number in np.linspace(0, len(blocks) - 1, some).round().astype(int)
-    ]
-    read = (waveform[block.slice] for block in chosen)
+    for number in LANGUAGE_WINDOWS:
+        some = min(len(windows), number)
+        chosen = np.linspace(0, len(windows) - 1, some).round().astype(int)
+        read = (waveform[windows[place].slice] for place in chosen)
+        likely = list(
+            in_parallel(
+                model.model.num_workers,
+                lambda samples: likely_languages(model, speech_in(samples)[0]),
+                read,
+            )
+        )
+        best = {max(own.items(), key=lambda item: item[1])[0] for own in likely}
+        if len(best) == 1 and min(max(own.values()) for own in likely) >= SURE_OF_LANGUAGE:
+            break
     total: Counter[str] = Counter()
-    for likely in in_parallel(
-        model.model.num_workers,
-        lambda samples: likely_languages(model, speech_in(samples)[0]),
-        read,
-    ):
-        total.update(likely)
+    for own in likely:
+        total.update(own)
     main, summed = total.most_common(1)[0]
     known = [code for code in expected.codes if code in total]  # a small model lacks Cantonese
     if known and summed / some < LIKELY_LANGUAGE:

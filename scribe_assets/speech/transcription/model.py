@@ -5,12 +5,17 @@ from typing import TYPE_CHECKING
 
 from scribe_assets.errors import PermanentError
 from scribe_assets.speech.compute import cores
+from scribe_assets.speech.transcription.fallback import never_sample
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
 GPU_WORKERS = 4
 """Blocks that a GPU decodes at a time."""
+
+THREADS = 4
+"""Cores of a CPU that decode a block together. Steps are too small to be shared by more; what is
+left decodes other blocks."""
 
 
 def find_whisper(name: str, hf_token: str | None) -> Path:
@@ -42,8 +47,8 @@ def load_whisper(folder: Path, device: str, workers: int | None = None) -> "Whis
     Args:
         folder: see `find_whisper`.
         device: `cpu`, `cuda` or `cuda:N`.
-        workers: how many blocks it decodes at a time; None: one on each core of a CPU, a GPU
-            `GPU_WORKERS`.
+        workers: how many blocks it decodes at a time; None: one on each `THREADS` cores of a CPU,
+            `GPU_WORKERS` on a GPU.
 
     Raises:
         PermanentError: it cannot be loaded.
@@ -51,20 +56,22 @@ def load_whisper(folder: Path, device: str, workers: int | None = None) -> "Whis
     from faster_whisper import WhisperModel
 
     kind, _, index = device.partition(":")
+    threads = min(cores(), THREADS) if kind == "cpu" else 0
     try:
-        return WhisperModel(
+        model = WhisperModel(
             str(folder),
             device=kind,
             device_index=int(index or 0),
             # As exact as the weights, at the least memory: 8 bit integers on a CPU, half
             # precision floats with 8 bit weights on a GPU.
             compute_type="int8" if kind == "cpu" else "int8_float16",
-            # A core decodes a block of its own: its steps are too small to be shared.
-            cpu_threads=1 if kind == "cpu" else 0,
-            num_workers=workers or (cores() if kind == "cpu" else GPU_WORKERS),
+            cpu_threads=threads,
+            num_workers=workers or (max(1, cores() // THREADS) if threads else GPU_WORKERS),
         )
     except (OSError, RuntimeError, ValueError) as error:
         raise _cannot_be_loaded(str(folder), error) from error
+    never_sample(model)
+    return model
 
 
 def _cannot_be_loaded(name: str, error: Exception) -> PermanentError:

@@ -35,6 +35,13 @@ if TYPE_CHECKING:
 TELLING_SECONDS = 2.0
 """Of speech, from which on even an unlikely language gives more than a word of nonsense."""
 
+WINDOW_SECONDS = 30.0
+"""What Whisper hears at a time, and so what it can tell the language of."""
+
+MUCH_SPEECH = 0.05
+"""Of a block: so much without words, and the hot words may have cost it. Less is only decoded again
+by itself."""
+
 MAX_TRIES = 6
 """How often speech without words is decoded again, as long as each try hears a part of it."""
 
@@ -73,21 +80,21 @@ def transcribe(
             f"the model does not know the language {language!r}; it knows "
             f"{', '.join(sorted(model.supported_languages))}"
         )
-    blocks = list(speech_blocks(waveform, BLOCK_SECONDS))
-    blocks = with_margins(blocks, len(waveform), BLOCK_SECONDS)
+    blocks = _blocks(waveform, BLOCK_SECONDS)
     if not blocks:
         return Transcription(language, None, [])
     removed: Counter[str] = Counter()
     segments: list[TranscriptSegment] = []
     with windows_encoded_once(model):
-        main, probability = main_language(model, waveform, blocks, expected)
+        windows = _blocks(waveform, WINDOW_SECONDS)
+        main, probability = main_language(model, waveform, windows, expected)
         other: str | None = None
         if language:
             if main != language and probability >= SURE_OF_LANGUAGE:
                 other = main
             main, probability = language, 1.0
         spoken = SpokenLanguages(main, language, expected)
-        seconds = sum(block.speech for block in blocks) / SAMPLE_RATE
+        seconds = _speech(blocks) / SAMPLE_RATE
         if probability < LIKELY_LANGUAGE and seconds < TELLING_SECONDS and not expected.codes:
             return Transcription(None, round(probability, 3), [], {}, _in_seconds(blocks))
 
@@ -97,15 +104,13 @@ def transcribe(
             return by_language(model, block, samples, speech, spoken)
 
         wordless: list[SpeechBlock] = []
-        for block, own, heard in decoded(model, waveform, blocks, divide, hotwords):
+        for block, own, heard in decoded(model, waveform, blocks, divide, hotwords, progress):
             said = segments_of(without_inventions(block, heard, removed), block, own)
             missing = _wordless(waveform, block, said)
-            if missing and hotwords:
+            if hotwords and _speech(missing) > MUCH_SPEECH * block.speech:
                 said, missing = _without_hotwords(model, waveform, block, own, said, missing)
             segments += said
             wordless += missing
-            if progress:
-                progress(min(1.0, block.end / len(waveform)))
         found, unheard = _found_at_last(model, waveform, wordless, spoken)
     segments += found
     segments.sort(key=lambda segment: (segment.start, segment.end))
@@ -117,6 +122,10 @@ def transcribe(
         _in_seconds(sorted(unheard)),
         other,
     )
+
+
+def _blocks(waveform: Waveform, longest: float) -> list[SpeechBlock]:
+    return with_margins(list(speech_blocks(waveform, longest)), len(waveform), longest)
 
 
 def _wordless(
@@ -145,7 +154,7 @@ def _without_hotwords(
         for segment in segments_of(without_inventions(part, heard, removed), part, own)
     ]
     left = _wordless(waveform, block, other)
-    if sum(stretch.speech for stretch in left) < sum(stretch.speech for stretch in missing):
+    if _speech(left) < _speech(missing):
         return other, left
     return said, missing
 
@@ -170,6 +179,10 @@ def _found_at_last(
             segments += said
             wordless += _wordless(waveform, stretch, said)
     return segments, unheard + wordless
+
+
+def _speech(blocks: list[SpeechBlock]) -> int:
+    return sum(block.speech for block in blocks)
 
 
 def _in_seconds(blocks: list[SpeechBlock]) -> list[TimeSpan]:
