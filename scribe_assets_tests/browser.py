@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+__all__ = ["Browser", "chromium"]
+
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -38,8 +38,8 @@ def test_colours_of_speakers_can_be_read_by_light_and_in_the_dark() -> None:
 
 
 def oklab(colour: str) -> np.ndarray:
-    """The colour in a space with distances as they are seen (Ottosson, "A perceptual color space for
-    image processing", 2020)."""
+    """The colour in a space with distances as they are seen (Ottosson, "A perceptual color space
+    for image processing", 2020)."""
     channels = np.array([*bytes.fromhex(colour[1:])]) / 255
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     cones = np.cbrt(

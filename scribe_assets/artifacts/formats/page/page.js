@@ -154,7 +154,9 @@
   };
   speed.addEventListener("change", () => setSpeed(Number(speed.value)));
 
-  // Search: accents, case and punctuation do not count. What is searched is made when it is needed.
+  // Search: accents, case and punctuation do not count. What is searched, the words as letters alone,
+  // is made a few lines at a time, so that nothing else has to wait.
+  const SLICE = 8; // milliseconds
   const LIGATURES = { œ: "oe", æ: "ae", ø: "o", ł: "l", đ: "d", ß: "ss", ı: "i" };
   const folded = (text) =>
     text
@@ -162,36 +164,29 @@
       .replace(/\p{M}+/gu, "")
       .toLowerCase()
       .replace(/[œæøłđßı]/g, (letter) => LIGATURES[letter])
-      .replace(/[^\p{L}\p{N}\u0001]+/gu, " ");
-  let searched = null;
-  const makeSearched = () => {
-    const words = [];
-    const spaces = []; // before each word
-    for (const line of lines) {
+      .replace(/[^\p{L}\p{N}]+/gu, " ")
+      .trim();
+  const offsets = []; // of each word in the letters
+  let letters = "";
+  let prepared = 0; // lines
+  const prepare = (until) => {
+    for (; prepared < lines.length && performance.now() < until; prepared += 1) {
       let space = "\n";
-      for (const node of line.childNodes) {
+      for (const node of lines[prepared].childNodes) {
         if (node.nodeType === Node.TEXT_NODE) {
-          space = " ";
-        } else {
-          words.push(node.textContent);
-          spaces.push(space);
-          space = "";
+          space ||= " ";
+          continue;
         }
+        const word = folded(node.textContent);
+        if (word) letters += space + word;
+        if (word) space = "";
+        offsets.push(letters.length - word.length);
       }
     }
-    // One call for all words is many times faster than one for each; the page holds no \u0001.
-    let text = "";
-    let space = "";
-    const offsets = folded(words.join("\u0001")).split("\u0001").map((word, i) => {
-      space = spaces[i] === "\n" ? "\n" : space || spaces[i];
-      const letters = word.trim();
-      if (letters) {
-        text += space + letters;
-        space = "";
-      }
-      return text.length - letters.length;
-    });
-    return { text, offsets };
+  };
+  const prepareSome = () => {
+    prepare(performance.now() + SLICE);
+    if (prepared < lines.length) setTimeout(prepareSome);
   };
 
   let hits = []; // first and last word of each
@@ -201,6 +196,27 @@
     for (let word = hit[0]; word <= hit[1]; word += 1) {
       wordElement(word).classList.toggle(name, on);
     }
+  };
+  // A letter is found in thousands of words; they are marked a few at a time, and what is marked is
+  // unmarked first.
+  let marked = [];
+  let marking = [];
+  const markSome = () => {
+    const until = performance.now() + SLICE;
+    while (marking.length && performance.now() < until) {
+      for (const [hit, on] of marking.splice(0, 100)) {
+        mark(hit, "hit", on);
+        if (on) marked.push(hit);
+      }
+    }
+    if (marking.length) setTimeout(markSome);
+  };
+  const markAll = (found) => {
+    const idle = !marking.length;
+    const old = marking.filter(([, on]) => !on).concat(marked.map((hit) => [hit, false]));
+    marking = old.concat(found.map((hit) => [hit, true]));
+    marked = [];
+    if (idle) markSome();
   };
   const go = (to) => {
     if (here >= 0) mark(hits[here], "here", false);
@@ -215,18 +231,23 @@
     clearTimeout(waiting);
     waiting = 0;
     if (here >= 0) mark(hits[here], "here", false);
-    for (const hit of hits) mark(hit, "hit", false);
     [hits, here] = [[], -1];
-    const wanted = folded(input.value.replaceAll("\u0001", "")).trim();
+    const wanted = folded(input.value);
     if (wanted) {
-      searched ??= makeSearched();
-      const { text, offsets } = searched;
-      const wordAt = (at) => countBefore(offsets.length, (i) => offsets[i] <= at) - 1;
-      for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) {
-        hits.push([wordAt(at), wordAt(at + wanted.length - 1)]);
+      prepare(Infinity);
+      let word = 0;
+      const wordAt = (place) => {
+        while (word + 1 < offsets.length && offsets[word + 1] <= place) word += 1;
+        return word;
+      };
+      let at = letters.indexOf(wanted);
+      while (at >= 0) {
+        const end = at + wanted.length;
+        hits.push([wordAt(at), wordAt(end - 1)]);
+        at = letters.indexOf(wanted, end);
       }
-      for (const hit of hits) mark(hit, "hit", true);
     }
+    markAll(hits);
     go(0);
   };
   input.addEventListener("input", () => {
@@ -275,4 +296,5 @@
   });
 
   goToHash();
+  setTimeout(prepareSome);
 })();
