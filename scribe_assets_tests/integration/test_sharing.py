@@ -39,9 +39,7 @@ def ref(embedded_storage: S3Storage, sound: Path) -> RecordingRef:
     return ref
 
 
-def test_a_page_with_its_sound_needs_no_other_file(
-    embedded_storage: S3Storage, ref: RecordingRef, open_page: Opener
-) -> None:
+def test_a_page_with_its_sound_needs_no_other_file(ref: RecordingRef, open_page: Opener) -> None:
     assert ref.user_id == "anne"
     answer = CliRunner().invoke(app, ["show", KEY, "--format", "html", "--audio"])
     assert answer.exit_code == 0, answer.output
@@ -77,7 +75,7 @@ def test_ten_hours_are_too_much_for_one_file(
 ) -> None:
     recording = read_document(embedded_storage, ref, Recording)
     write_document(embedded_storage, ref, recording.model_copy(update={"duration": 36_000.0}))
-    with pytest.raises(UsageError, match="10:00:00 long.*audio.flac in one folder"):
+    with pytest.raises(UsageError, match=r"10:00:00 long.*audio\.flac in one folder"):
         page_with_sound(embedded_storage, ref, KEY)
 
 

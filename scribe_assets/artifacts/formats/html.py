@@ -127,8 +127,6 @@ def _warnings(result: Result) -> str:
 
 def _timeline(result: Result, lanes: dict[str | None, int], name: str) -> str:
     """Who speaks when: a lane a speaker, from the first word of a segment to its last."""
-    if not result.segments:
-        return ""
     drawn: dict[str | None, list[str]] = {}
     for segment in result.segments:
         length = f"{segment.end - segment.start:.2f}"
@@ -154,7 +152,7 @@ def _speakers(result: Result, lanes: dict[str | None, int], name: str) -> str:
     total = sum(speaker.speech_seconds for speaker in result.speakers)
     rows = "".join(
         f'<li class="{_class(lanes, speaker.label)}">'
-        f"<bdi>{escape(result.display_name(speaker.label))}</bdi> "
+        f"<bdi>{escape(visible(result.display_name(speaker.label)))}</bdi> "
         f"<small>{clock(speaker.speech_seconds)} · "
         f"{100 * speaker.speech_seconds / (total or 1):.0f}\u202f%</small></li>\n"
         for speaker in result.speakers
@@ -187,7 +185,7 @@ def _said(
     """All paragraphs, under a heading for each change of speaker."""
     parts: list[str] = []
     speaker: str | None = ""
-    names = {label: result.display_name(label) for label in [None, *lanes]}
+    names = {label: visible(result.display_name(label)) for label in [None, *lanes]}
     first = 0
     for segment, words in paragraphs:
         if segment.speaker != speaker or not parts:
@@ -198,7 +196,7 @@ def _said(
                 f"<h2><bdi>{escape(names[speaker])}</bdi></h2>\n"
             )
         start = words[0].start if words else segment.start
-        other = f' lang="{escape(segment.language)}"' if segment.language else ""
+        other = f' lang="{escape(visible(segment.language))}"' if segment.language else ""
         language = segment.language or result.language
         parts.append(
             f'<div class="line"><a class="time" href="#t={start:.3f}">{clock(start)}</a>\n'
@@ -216,7 +214,11 @@ def _said(
 def _words(words: Sequence[SpokenWord], language: str | None, not_sure: str) -> Iterator[str]:
     """Each word in an element of its own, with what stands before it."""
     spaces = separators([word.word for word in words], language)
+    before = ""
     for space, word in zip(spaces, words, strict=True):
+        if space:  # of a kind that breaks no line, where one of the two is a mark by itself
+            space = typeset(f"{before[-1]} {word.word}", language)[1]
+        before = word.word
         marks = []
         title = ""
         if word.overlap:
