@@ -292,7 +292,7 @@ def faults(page: Page) -> list[tuple[str, str]]:
 
 
 def test_the_picture_of_the_page(open_page: Opener, tmp_path: Path) -> None:
-    """`SCRIBE_PAGE_PICTURE=docs/result.png pytest -k picture_of_the_page` makes that of the docs."""
+    """`SCRIBE_PAGE_PICTURE=docs/result.png pytest -k picture_of_the` makes that of the docs."""
     result = talk()
     result = result.model_copy(update={"duration": result.segments[-1].end + 1})
     opened = open_page(html.render(result), viewport={"width": 900, "height": 900})

@@ -168,9 +168,9 @@ def test_a_segment_without_words_keeps_its_text() -> None:
 
 
 def test_a_mark_by_itself_stays_with_its_word() -> None:
-    said = segment(0, "SPEAKER_00", "Un", "«", "devis", "».", "Ah", "oui", "?", "Oui.")
+    said = segment(0, "SPEAKER_00", "Un", "«", "devis", "».", "Ah", "", "oui", "?", "Oui.")
     page = html.render(result_of(said, language="fr"))
-    assert "Un «\xa0devis\xa0». Ah oui\u202f? Oui." in PageText(page).shown
+    assert "Un «\xa0devis\xa0». Ah  oui\u202f? Oui." in PageText(page).shown
 
 
 def test_unsure_words_are_shaded_and_say_how_unsure() -> None:

@@ -214,11 +214,11 @@ def _said(
 def _words(words: Sequence[SpokenWord], language: str | None, not_sure: str) -> Iterator[str]:
     """Each word in an element of its own, with what stands before it."""
     spaces = separators([word.word for word in words], language)
-    before = ""
+    before = "x"
     for space, word in zip(spaces, words, strict=True):
         if space:  # of a kind that breaks no line, where one of the two is a mark by itself
-            space = typeset(f"{before[-1]} {word.word}", language)[1]
-        before = word.word
+            space = typeset(f"{before} {word.word}", language)[1]
+        before = word.word[-1:] or before
         marks = []
         title = ""
         if word.overlap:
