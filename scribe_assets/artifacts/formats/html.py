@@ -31,6 +31,10 @@ UNSURE = 0.5
 PARAGRAPH, LONGEST_PARAGRAPH = 60, 150
 """Words from which a paragraph ends with the next sentence, and with any word."""
 
+SHEET = 20
+"""Paragraphs that a browser draws together, when they come near the screen: fewer at a time make
+it look after more of them."""
+
 SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "؟", "।")
 
 LANE, LEAST_HEIGHT, MOST_HEIGHT = 14, 28, 84
@@ -182,19 +186,23 @@ def _said(
     lanes: dict[str | None, int],
     not_sure: str,
 ) -> str:
-    """All paragraphs, under a heading for each change of speaker."""
+    """All paragraphs, under a heading for each change of speaker, in sheets."""
     parts: list[str] = []
-    speaker: str | None = ""
     names = {label: visible(result.display_name(label)) for label in [None, *lanes]}
+    speaker: str | None = None
     first = 0
-    for segment, words in paragraphs:
-        if segment.speaker != speaker or not parts:
-            parts.append("</section>\n" if parts else "")
-            speaker = segment.speaker
-            parts.append(
-                f'<section class="{_class(lanes, speaker)}">\n'
-                f"<h2><bdi>{escape(names[speaker])}</bdi></h2>\n"
-            )
+    for number, (segment, words) in enumerate(paragraphs):
+        begins_sheet = number % SHEET == 0
+        changes = number == 0 or segment.speaker != speaker
+        speaker = segment.speaker
+        if begins_sheet or changes:
+            parts.append("</section>\n" if number else "")
+            if begins_sheet:
+                parts.append('</div>\n<div class="sheet">\n' if number else '<div class="sheet">\n')
+            more = "" if changes else " more"
+            parts.append(f'<section class="{_class(lanes, speaker)}{more}">\n')
+        if changes:
+            parts.append(f"<h2><bdi>{escape(names[speaker])}</bdi></h2>\n")
         start = words[0].start if words else segment.start
         other = f' lang="{escape(visible(segment.language))}"' if segment.language else ""
         language = segment.language or result.language
@@ -208,7 +216,7 @@ def _said(
             parts.append(escape(visible(typeset(segment.text, language))))
         parts.append("</p></div>\n")
         first += len(words)
-    return "".join([*parts, "</section>\n"]) if parts else ""
+    return "".join([*parts, "</section>\n</div>\n"]) if parts else ""
 
 
 def _words(words: Sequence[SpokenWord], language: str | None, not_sure: str) -> Iterator[str]:
