@@ -23,8 +23,9 @@ from scribe_assets.artifacts.documents import Options, Status
 from scribe_assets.artifacts.formats import FORMATS
 from scribe_assets.artifacts.formats.plain import visible
 from scribe_assets.cli.app import Key, User, log, open_storage, out
+from scribe_assets.errors import UsageError
 from scribe_assets.keys import DEFAULT_USER, RecordingRef
-from scribe_assets.library import recordings
+from scribe_assets.library import recordings, sharing
 from scribe_assets.library.recordings import ANY_USER
 from scribe_assets.settings import Settings
 from scribe_assets.storage.s3 import S3Object, S3Storage
@@ -233,12 +234,20 @@ def show(
     format_: Annotated[
         str, typer.Option("--format", "-f", help=f"json, {', '.join(FORMATS)}.")
     ] = "md",
+    audio: Annotated[
+        bool, typer.Option("--audio", help="html: with the sound in the page, one file to share.")
+    ] = False,
 ) -> None:
     """Print the transcript of a recording."""
-    storage = open_storage()
     recordings.check_form(format_)
+    if audio and format_ != "html":
+        raise UsageError(f"--audio is for the format html, not {format_}")
+    storage = open_storage()
     ref = recordings.find_recording(storage, key, user)
-    content = recordings.read_result(storage, ref, format_, key)
+    if audio:
+        content = sharing.page_with_sound(storage, ref, key)
+    else:
+        content = recordings.read_result(storage, ref, format_, key)
     if sys.stdout.isatty():  # a file or another program gets it as it is
         content = "\n".join(map(visible, content.split("\n")))
     sys.stdout.write(content)

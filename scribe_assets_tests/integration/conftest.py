@@ -1,16 +1,21 @@
-"""The launcher in a home of a test's own."""
+"""The launcher in a home of a test's own, and a browser."""
 
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 import yaml
 from dagster import DagsterInstance
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
+from scribe_assets_tests.browser import Browser, chromium
 from scribe_assets_tests.launching import LOCATION, Launching, end_hosts
+from scribe_assets_tests.pages import SECONDS, Open, Opener
 
 
 @pytest.fixture
@@ -51,3 +56,44 @@ def launching(
         repository = ReconstructableRepository.for_file(str(tmp_path / "location.py"), "defs")
         yield Launching(home, instance, repository.get_reconstructable_job("sleep"))
         end_hosts(home)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Noise, as FLAC like that of the pipeline."""
+    file = tmp_path_factory.mktemp("sound") / "audio.flac"
+    noise = np.random.default_rng(1).normal(0, 0.05, SECONDS * 16_000)
+    soundfile.write(file, noise, 16_000, subtype="PCM_16")
+    return file
+
+
+@pytest.fixture
+def open_page(browser: Browser, tmp_path: Path, sound: Path) -> Iterator[Opener]:
+    """Opens a page from a folder with `audio.flac` in it."""
+    contexts = []
+
+    def opened(page_text: str, **options: Any) -> Open:
+        (tmp_path / "result.html").write_text(page_text)
+        if not (tmp_path / "audio.flac").exists():
+            (tmp_path / "audio.flac").symlink_to(sound)
+        context = browser.new_context(**{"viewport": {"width": 1000, "height": 800}} | options)
+        contexts.append(context)
+        page = context.new_page()
+        shown = Open(page)
+        page.on("requestfinished", shown.ended)
+        page.on("requestfailed", shown.ended)
+        page.on("console", lambda message: shown.told.append(message.text))
+        page.on("pageerror", lambda error: shown.told.append(str(error)))
+        page.goto((tmp_path / "result.html").as_uri())
+        shown.until("document.querySelector('audio').readyState > 0")
+        return shown
+
+    yield opened
+    for context in contexts:
+        context.close()

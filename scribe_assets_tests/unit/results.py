@@ -1,6 +1,7 @@
-"""A small result to render."""
+"""A small result to render, and how to read the page that is made of one."""
 
 from datetime import UTC, datetime
+from html.parser import HTMLParser
 
 from scribe_assets.artifacts.documents import Models, Result, Source, Speaker
 from scribe_assets.speech.timeline import SpokenSegment, SpokenWord
@@ -48,3 +49,22 @@ RESULT = Result(
         segment(3600.0, "SPEAKER_01", "Bonjour", "à", "tous."),
     ],
 )
+
+
+class PageText(HTMLParser):
+    """What a page shows: its text, without style and script."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self._unseen = 0
+        self.shown = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, _attrs: list) -> None:
+        self._unseen += tag in ("style", "script")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._unseen -= tag in ("style", "script")
+
+    def handle_data(self, data: str) -> None:
+        self.shown += "" if self._unseen else data

@@ -13,7 +13,7 @@ from scribe_assets.artifacts.formats import FORMATS
 from scribe_assets.artifacts.formats.format import Format
 from scribe_assets.artifacts.formats.plain import facts
 from scribe_assets.speech.timeline import TranscriptSegment, Turn, Word
-from scribe_assets_tests.unit.results import RESULT, segment
+from scribe_assets_tests.unit.results import RESULT, PageText, segment
 
 EMPTY = RESULT.model_copy(update={"segments": [], "speakers": []})
 
@@ -101,6 +101,8 @@ def test_audacity_labels() -> None:
 def test_french_punctuation_stays_with_its_word(form: str) -> None:
     said = segment(0, "SPEAKER_00", "Ça", "va ?", "« Très", "bien »", "dit-il.", language="fr")
     text = FORMATS[form].render(RESULT.model_copy(update={"segments": [said]}))
+    if form == "html":
+        text = PageText(text).shown
     assert "Ça va\u202f? «\xa0Très bien\xa0» dit-il." in text
 
 
@@ -123,7 +125,7 @@ def test_html_is_whole_and_escaped() -> None:
 
     class Balance(HTMLParser):
         def handle_starttag(self, tag: str, _attrs: list) -> None:
-            if tag not in ("meta", "!doctype"):
+            if tag not in ("meta", "input"):
                 opened.append(tag)
 
         def handle_endtag(self, tag: str) -> None:
@@ -180,6 +182,8 @@ ENGLISH_TAKEN_FOR_JAPANESE = RESULT.model_copy(
 def test_words_are_joined_by_the_language_of_their_segment(name: str, result: Result) -> None:
     """All forms but RTTM, which has no words, and CTM, which has each in a line."""
     rendered = FORMATS[name].render(result)
+    if name == "html":
+        rendered = PageText(rendered).shown
     assert "Good day." in rendered
     assert "おはよう" in rendered
 
@@ -187,7 +191,7 @@ def test_words_are_joined_by_the_language_of_their_segment(name: str, result: Re
 def test_html_says_where_another_language_is_spoken() -> None:
     page = FORMATS["html"].render(ENGLISH_WITH_JAPANESE)
     assert '<html lang="en">' in page
-    assert page.count('<p lang="ja">') == page.count("<p lang=") == 1
+    assert page.count('<p lang="ja"') == page.count("<p lang=") == 1
 
 
 def test_the_forms_of_a_document_are_those_of_its_type() -> None:

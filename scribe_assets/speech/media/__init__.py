@@ -12,6 +12,7 @@ ffmpeg     the process that decodes, and its bounds
 clock      where samples belong on the timeline
 decoding   every channel of every audio track as 16 kHz samples
 audio      converted audio, as everybody reads it
+smaller    the same in a file to send
 """
 
 from scribe_assets.speech.media.audio import (
