@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,9 +21,10 @@ from rich.progress import (
 from rich.table import Column, Table
 
 from scribe_assets.artifacts.documents import Options, Status
-from scribe_assets.artifacts.formats import FORMATS
+from scribe_assets.artifacts.formats import BINARY
 from scribe_assets.artifacts.formats.plain import visible
 from scribe_assets.cli.app import Key, User, log, open_storage, out
+from scribe_assets.errors import UsageError
 from scribe_assets.keys import DEFAULT_USER, RecordingRef
 from scribe_assets.library import recordings
 from scribe_assets.library.recordings import ANY_USER
@@ -231,14 +233,37 @@ def show(
     key: Key,
     user: User = ANY_USER,
     format_: Annotated[
-        str, typer.Option("--format", "-f", help=f"json, {', '.join(FORMATS)}.")
+        str, typer.Option("--format", "-f", help=f"{', '.join(recordings.FORMS)}.")
     ] = "md",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file to write it to.")
+    ] = None,
 ) -> None:
-    """Print the transcript of a recording."""
-    storage = open_storage()
+    """Print the transcript of a recording, or write it to a file."""
     recordings.check_form(format_)
+    to_terminal = output is None and sys.stdout.isatty()
+    if to_terminal and format_ in BINARY:
+        raise UsageError(f"{format_} is no text for a terminal; add '--output FILE'")
+    storage = open_storage()
     ref = recordings.find_recording(storage, key, user)
     content = recordings.read_result(storage, ref, format_, key)
-    if sys.stdout.isatty():  # a file or another program gets it as it is
-        content = "\n".join(map(visible, content.split("\n")))
-    sys.stdout.write(content)
+    if output is not None:
+        _write(output, content)
+    elif to_terminal:
+        sys.stdout.write("\n".join(map(visible, content.decode().split("\n"))))
+    else:  # another program gets it as it is
+        sys.stdout.buffer.write(content)
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write a file whole, or leave what was there; a pipe or a device is written to."""
+    file = file.resolve()
+    part = file.with_name(f".{file.name}.part") if file.is_file() or not file.exists() else file
+    try:
+        part.write_bytes(content)
+        part.replace(file)
+    except OSError as error:
+        if part != file:
+            with suppress(OSError):
+                part.unlink()
+        raise UsageError(f"cannot write {file}: {error.strerror}") from error

@@ -43,7 +43,7 @@ def render(result: Result) -> str:
         '<audio controls preload="none" src="audio.flac"></audio>\n'
     ]
     if result.warnings:
-        told = "".join(f"<p>{escape(warning)}</p>\n" for warning in result.warnings)
+        told = "".join(f"<p>{escape(visible(warning))}</p>\n" for warning in result.warnings)
         parts.append(f"<aside>\n{told}</aside>\n")
     speaker: str | None = ""
     for segment in result.segments:
@@ -58,9 +58,9 @@ def render(result: Result) -> str:
         language = segment.language or result.language
         spaces = separators([word.word for word in segment.words], language)
         text = "".join(
-            f'{space}<span class="overlap">{escape(typeset(word.word, language))}</span>'
+            f'{space}<span class="overlap">{escape(visible(typeset(word.word, language)))}</span>'
             if word.overlap
-            else space + escape(typeset(word.word, language))
+            else space + escape(visible(typeset(word.word, language)))
             for space, word in zip(spaces, segment.words, strict=True)
         )
         other = f' lang="{escape(segment.language)}"' if segment.language else ""
