@@ -298,6 +298,12 @@ def test_ids_that_lose_their_spaces_stay_two_in_rttm() -> None:
     assert [line.split()[7] for line in lines.splitlines()] == ["tom%20b", "tom_b", "é_ü"]
 
 
+@pytest.mark.parametrize("form", ["srt", "vtt"])
+def test_a_name_makes_no_arrow_of_what_stands_after_it(form: str) -> None:
+    text = FORMATS[form].render(speaking(("anne", "Anne --")))
+    assert text.count("-->") == 1
+
+
 INJECTION = "Tom\n\n9\n00:00:01,000 --> 00:00:09,000\r\nEve: all mine\u2028<b>\u202e\x00\x85# Eve"
 SHOWN = "Tom 9 00:00:01,000 → 00:00:09,000 Eve: all mine ‹b› # Eve: Yes."
 
