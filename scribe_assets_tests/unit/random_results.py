@@ -82,5 +82,11 @@ def results(draw: st.DrawFn) -> Result:
     segments.sort(key=lambda segment: (segment.start, segment.end))
     source = RESULT.source.model_copy(update={"key": f"anne/{draw(WORDS)}.mp4"})
     return RESULT.model_copy(
-        update={"speakers": speakers, "segments": segments, "language": main, "source": source}
+        update={
+            "speakers": speakers,
+            "segments": segments,
+            "language": main,
+            "source": source,
+            "warnings": draw(st.lists(WORDS, max_size=2)),
+        }
     )
