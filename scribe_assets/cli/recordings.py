@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ from rich.progress import (
 from rich.table import Column, Table
 
 from scribe_assets.artifacts.documents import Options, Status
-from scribe_assets.artifacts.formats import FORMATS
+from scribe_assets.artifacts.formats import BINARY
 from scribe_assets.artifacts.formats.plain import visible
 from scribe_assets.cli.app import Key, User, log, open_storage, out
 from scribe_assets.errors import UsageError
@@ -232,22 +233,45 @@ def show(
     key: Key,
     user: User = ANY_USER,
     format_: Annotated[
-        str, typer.Option("--format", "-f", help=f"json, {', '.join(FORMATS)}.")
+        str, typer.Option("--format", "-f", help=f"{', '.join(recordings.FORMS)}.")
     ] = "md",
     audio: Annotated[
         bool, typer.Option("--audio", help="html: with the sound in the page, one file to share.")
     ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file to write it to.")
+    ] = None,
 ) -> None:
-    """Print the transcript of a recording."""
+    """Print the transcript of a recording, or write it to a file."""
     recordings.check_form(format_)
     if audio and format_ != "html":
         raise UsageError(f"--audio is for the format html, not {format_}")
+    to_terminal = output is None and sys.stdout.isatty()
+    if to_terminal and format_ in BINARY:
+        raise UsageError(f"{format_} is no text for a terminal; add '--output FILE'")
     storage = open_storage()
     ref = recordings.find_recording(storage, key, user)
     if audio:
-        content = sharing.page_with_sound(storage, ref, key)
+        content = sharing.page_with_sound(storage, ref, key).encode()
     else:
         content = recordings.read_result(storage, ref, format_, key)
-    if sys.stdout.isatty():  # a file or another program gets it as it is
-        content = "\n".join(map(visible, content.split("\n")))
-    sys.stdout.write(content)
+    if output is not None:
+        _write(output, content)
+    elif to_terminal:
+        sys.stdout.write("\n".join(map(visible, content.decode().split("\n"))))
+    else:  # another program gets it as it is
+        sys.stdout.buffer.write(content)
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write a file whole, or leave what was there; a pipe or a device is written to."""
+    file = file.resolve()
+    part = file.with_name(f".{file.name}.part") if file.is_file() or not file.exists() else file
+    try:
+        part.write_bytes(content)
+        part.replace(file)
+    except OSError as error:
+        if part != file:
+            with suppress(OSError):
+                part.unlink()
+        raise UsageError(f"cannot write {file}: {error.strerror}") from error

@@ -97,7 +97,7 @@ def demo() -> None:
         (status,) = follow(storage, [upload])
         if status.state == "failed":
             raise UsageError(f"the sample failed: {status.error}")
-        out.print(recordings.read_result(storage, ref, "md"), markup=False)
+        out.print(recordings.read_result(storage, ref, "md").decode(), markup=False)
         folder = f"s3://{storage.processed_bucket}/{ref.user_id}/{ref.recording_id}/"
         out.print(f"files: {folder}")
         if settings.embedded_s3:

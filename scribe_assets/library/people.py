@@ -91,7 +91,7 @@ def enrol_from_recording(
     Args:
         storage: S3.
         ref: the recording; the person is enrolled for its user.
-        speaker: the label, such as `SPEAKER_01`.
+        speaker: the label, such as `SPEAKER_01`, or `Speaker 2` as people read it.
         person_id: see `enrol`.
         name: see `enrol`.
 

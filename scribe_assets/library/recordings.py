@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from scribe_assets.artifacts.documents import Options, Recording, Result, Status
-from scribe_assets.artifacts.formats import FORMATS
+from scribe_assets.artifacts.formats import BINARY, FORMATS
 from scribe_assets.artifacts.formats.plain import same_name, visible
 from scribe_assets.errors import (
     DocumentError,
@@ -36,7 +36,10 @@ MAX_NAMED = 5
 
 POLL_SECONDS = 1.0
 JSON = "json"
-"""The result itself, among the names of its forms; see `FORMATS` for the others."""
+"""The result itself, among the names of its forms."""
+
+FORMS = (JSON, *FORMATS, *BINARY)
+"""The names of all forms of a result."""
 
 UNREADABLE = (DocumentError, MissingObjectError, StorageRefusedError)
 """A document cannot be read; others can."""
@@ -310,29 +313,35 @@ def check_form(form: str) -> None:
     Raises:
         UsageError: they have not; the message names those that there are.
     """
-    if form not in (JSON, *FORMATS):
-        raise UsageError(f"there is no format {form!r}; choose json, {', '.join(FORMATS)}")
+    if form not in FORMS:
+        raise UsageError(f"there is no format {form!r}; choose {', '.join(FORMS)}")
 
 
-def read_result(storage: S3Storage, ref: RecordingRef, form: str, typed: str | None = None) -> str:
+def read_result(
+    storage: S3Storage, ref: RecordingRef, form: str, typed: str | None = None
+) -> bytes:
     """A result as it lies in S3, or in a form that is made of it.
 
     Args:
         storage: S3.
         ref: the recording.
-        form: a key of `FORMATS`, or `json`.
+        form: one of `FORMS`.
         typed: what somebody calls the recording, for the error.
+
+    Returns:
+        The content of the file; text is UTF-8.
 
     Raises:
         UsageError: there is no such form, or no result yet.
     """
     check_form(form)
     try:
+        if form in BINARY:
+            return BINARY[form].render(read_document(storage, ref, Result))
         if form != JSON and not FORMATS[form].is_stored:
-            return FORMATS[form].render(read_document(storage, ref, Result))
+            return FORMATS[form].render(read_document(storage, ref, Result)).encode()
         name = Result.file_name if form == JSON else FORMATS[form].file_name
-        content = storage.read(storage.processed_bucket, processed_key(ref, name))
+        return storage.read(storage.processed_bucket, processed_key(ref, name))
     except MissingObjectError as error:
         name = typed or ref.recording_id
         raise UsageError(f"{name} has no result yet; see 'scribe status {name}'") from error
-    return content.decode()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scribe_assets.artifacts.documents import Diarization
+from scribe_assets.artifacts.documents import Diarization, label_of
 from scribe_assets.errors import MediaError, MissingObjectError, UsageError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.speech import media
@@ -33,6 +33,12 @@ def check_sample(file: Path) -> None:
 def cut_sample(storage: S3Storage, ref: RecordingRef, speaker: str, folder: Path) -> Path:
     """Write what a speaker of a recording says while nobody else speaks, the longest pieces first.
 
+    Args:
+        storage: S3.
+        ref: the recording.
+        speaker: see `label_of`.
+        folder: for the file.
+
     Returns:
         A FLAC file in the folder, 16 kHz mono, of at most `MAX_SPEECH_SECONDS`.
 
@@ -49,6 +55,7 @@ def cut_sample(storage: S3Storage, ref: RecordingRef, speaker: str, folder: Path
             f"{ref.recording_id} has not been diarized yet; see 'scribe status'"
         ) from error
     timeline = Timeline(diarization.turns, diarization.exclusive)
+    speaker = label_of(speaker)
     if speaker not in timeline.speakers:
         speakers = ", ".join(timeline.speakers) or "nobody"
         raise UsageError(f"{ref.recording_id} has no speaker {speaker!r}, but {speakers}")

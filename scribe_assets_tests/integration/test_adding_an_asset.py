@@ -41,5 +41,5 @@ def test_the_example_works_as_it_is_written(embedded_storage: S3Storage) -> None
         )
     assert run.success
     made = json.loads(storage.read(bucket, processed_key(ref, "talk_time.json")))
-    assert made["seconds"] == {"Anne B.": 1.5, "SPEAKER_01": 1.5}
-    assert made["share"] == {"Anne B.": 0.5, "SPEAKER_01": 0.5}
+    assert made["seconds"] == {"Anne B.": 1.5, "Speaker 2": 1.5}
+    assert made["share"] == {"Anne B.": 0.5, "Speaker 2": 0.5}

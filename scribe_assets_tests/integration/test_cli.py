@@ -2,6 +2,10 @@
 
 import fcntl
 import json
+import os
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -114,6 +118,31 @@ def test_show_prints_the_file_as_it_is(embedded_storage: S3Storage) -> None:
     key = processed_key(ref, "result.html")
     stored = embedded_storage.read(embedded_storage.processed_bucket, key).decode()
     assert run("show", "anne/a.wav", "--format", "html").stdout == stored
+
+
+def test_show_writes_a_file_whole_or_not_at_all(
+    embedded_storage: S3Storage, tmp_path: Path
+) -> None:
+    processed(embedded_storage, "anne/a.wav", {"S0": ANNE})
+    file = tmp_path / "a.docx"
+    file.write_bytes(b"older")
+    assert run("show", "anne/a.wav", "-f", "docx", "-o", str(file)).stdout == ""
+    assert zipfile.is_zipfile(file)
+    assert [*tmp_path.iterdir()] == [file]
+    assert run("show", "anne/a.wav", "-f", "docx").stdout_bytes.startswith(b"PK")
+    missing = run("show", "anne/a.wav", "-o", str(tmp_path / "none" / "a.md"))
+    assert "none/a.md: No such file or directory" in str(missing.exception)
+
+
+def test_a_form_that_is_no_text_is_not_sent_to_a_terminal() -> None:
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "scribe_assets", "show", "a.wav", "--format", "docx"]
+    done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, text=True)
+    os.close(theirs)
+    os.close(ours)
+    assert (done.returncode, done.stderr) == (
+        *(1, "error: docx is no text for a terminal; add '--output FILE'\n"),
+    )
 
 
 EVIL = "anne/Réunion [red]\x1b[31m\t\x9b\u202e" + "é" * 120 + ".wav"

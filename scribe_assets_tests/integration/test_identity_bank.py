@@ -19,6 +19,7 @@ from scribe_assets.artifacts.documents import (
     Voiceprints,
     rounded,
 )
+from scribe_assets.artifacts.documents.result import called
 from scribe_assets.cli import app
 from scribe_assets.definitions import build_definitions
 from scribe_assets.keys import RecordingRef
@@ -402,7 +403,7 @@ def test_a_person_is_enrolled_from_a_recording(
     command = ["enroll", "zoe", "--from", f"{USER}/a.wav", "--name", "Zoé", "--speaker"]
     answer = CliRunner().invoke(app, [*command, "SPEAKER_77"])
     assert answer.exit_code != 0
-    answer = CliRunner().invoke(app, [*command, label, "--user", USER])
+    answer = CliRunner().invoke(app, [*command, called(label, "en"), "--user", USER])
     assert answer.exit_code == 0, answer.output
     assert scribe.refresh_people(USER).success
     for ref in (first, second):

@@ -1,6 +1,8 @@
 """Recordings as people use them: found, uploaded, followed, read."""
 
+import io
 from pathlib import Path
+from zipfile import is_zipfile
 
 import pytest
 
@@ -299,10 +301,11 @@ def test_the_outcome_of_an_older_version_is_not_waited_for(embedded_storage: S3S
 def test_a_result_is_read_in_every_form(embedded_storage: S3Storage) -> None:
     ref = processed(embedded_storage, "anne/a.wav", {"S0": unit(1, 0)})
     result = read_document(embedded_storage, ref, Result)
-    assert read_result(embedded_storage, ref, "json") == result.to_json()
+    assert read_result(embedded_storage, ref, "json").decode() == result.to_json()
     for name, form in FORMATS.items():
-        assert read_result(embedded_storage, ref, name) == form.render(result)
-    assert read_result(embedded_storage, ref, "md").startswith("# anne/a.wav")
+        assert read_result(embedded_storage, ref, name).decode() == form.render(result)
+    assert read_result(embedded_storage, ref, "md").startswith(b"# anne/a.wav")
+    assert is_zipfile(io.BytesIO(read_result(embedded_storage, ref, "docx")))
     with pytest.raises(UsageError, match="there is no format 'doc'; choose json, srt"):
         read_result(embedded_storage, ref, "doc")
 

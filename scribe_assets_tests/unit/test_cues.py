@@ -4,38 +4,12 @@ import re
 from itertools import zip_longest
 
 from hypothesis import given
-from hypothesis import strategies as st
 
 from scribe_assets.artifacts.documents import Result
 from scribe_assets.artifacts.formats import FORMATS
 from scribe_assets.artifacts.formats.cues import LINE_CHARACTERS, MOST_SECONDS, cues
-from scribe_assets.speech.timeline import SpokenSegment, SpokenWord
+from scribe_assets_tests.unit.random_results import results
 from scribe_assets_tests.unit.results import RESULT, segment
-
-LABELS = [speaker.label for speaker in RESULT.speakers]
-
-
-@st.composite
-def results(draw: st.DrawFn) -> Result:
-    """People who speak one after the other and at the same time, with words of any kind."""
-    text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
-    usual = st.sampled_from(
-        ["yes.", "and", "well,", "-->", "<i>", "{\\an8}", "お", "extraordinary"]
-    )
-    segments = []
-    for _ in range(draw(st.integers(0, 5))):
-        at = draw(st.floats(0, 30))
-        words = []
-        for word in draw(st.lists(usual | text, min_size=1, max_size=40)):
-            at += draw(st.sampled_from([0.0, 0.0, 0.0, 0.5, 3.0]))
-            words.append(SpokenWord(at, at + draw(st.floats(0.05, 2)), word, 0.9, None, False))
-            at = words[-1].end
-        speaker = draw(st.sampled_from([*LABELS, None]))
-        language = draw(st.sampled_from([None, "fr", "ja"]))
-        segments.append(
-            SpokenSegment(words[0].start, at, speaker, "", words, language)  # the text is not read
-        )
-    return RESULT.model_copy(update={"segments": segments})
 
 
 @given(results())

@@ -6,10 +6,14 @@ import importlib
 import pytest
 
 WITH_EXAMPLES = [
+    "scribe_assets.artifacts.documents.result",
+    "scribe_assets.artifacts.formats.csv",
     "scribe_assets.artifacts.formats.cues",
+    "scribe_assets.artifacts.formats.docx",
     "scribe_assets.artifacts.formats.md",
     "scribe_assets.artifacts.formats.plain",
     "scribe_assets.artifacts.formats.rttm",
+    "scribe_assets.artifacts.formats.srt",
     "scribe_assets.artifacts.formats.vtt",
     "scribe_assets.launcher.ray.actor",
     "scribe_assets.launcher.ray.cluster",

@@ -25,7 +25,7 @@ def render(name: str) -> str:
 def test_srt() -> None:
     assert render("srt") == (
         "1\n00:00:01,500 --> 00:00:03,050\nAnne B.: Hello, *R&D* ‹people›!\n\n"
-        "2\n01:00:00,000 --> 01:00:01,500\nSPEAKER_01: Bonjour à tous.\n\n"
+        "2\n01:00:00,000 --> 01:00:01,500\nSpeaker 2: Bonjour à tous.\n\n"
     )
 
 
@@ -33,7 +33,7 @@ def test_vtt() -> None:
     assert render("vtt") == (
         "WEBVTT\n\n"
         "00:00:01.500 --> 00:00:03.000\n<v Anne B.>Hello, *R&amp;D* &lt;people&gt;!\n\n"
-        "01:00:00.000 --> 01:00:01.500\n<v SPEAKER_01>Bonjour à tous.\n\n"
+        "01:00:00.000 --> 01:00:01.500\n<v Speaker 2>Bonjour à tous.\n\n"
     )
 
 
@@ -57,9 +57,9 @@ def test_seglst() -> None:
 
 def test_plain_text() -> None:
     assert render("txt") == (
-        "default/meeting_1.mp4\n1:01:40 · en · Anne B., SPEAKER_01\n\n"
+        "default/meeting_1.mp4\n1:01:40 · en · Anne B., Speaker 2\n\n"
         "Anne B. [0:01]\nHello, *R&D* <people>!\n\n"
-        "SPEAKER_01 [1:00:00]\nBonjour à tous.\n"
+        "Speaker 2 [1:00:00]\nBonjour à tous.\n"
     )
 
 
@@ -111,13 +111,14 @@ def test_markdown_escapes_what_is_said() -> None:
     assert text.startswith("# default/meeting\\_1.mp4\n")
     assert "**Anne B.** · 0:01" in text
     assert "Hello, \\*R&D\\* \\<people\\>!" in text
-    assert "**SPEAKER\\_01** · 1:00:00" in text
+    assert "**Speaker 2** · 1:00:00" in text
 
 
 def test_facts_are_plain_text() -> None:
     """They are metadata in the UI, where nothing is unescaped."""
-    assert facts(RESULT) == "1:01:40 · en · Anne B., SPEAKER_01"
-    assert "1:01:40 · en · Anne B., SPEAKER\\_01" in render("md")
+    german = RESULT.model_copy(update={"language": "de"})
+    assert facts(german) == "1:01:40 · de · Anne B., SPEAKER_01"
+    assert "1:01:40 · de · Anne B., SPEAKER\\_01" in FORMATS["md"].render(german)
 
 
 def test_html_is_whole_and_escaped() -> None:
@@ -262,16 +263,49 @@ def test_two_people_with_one_name_are_told_apart_by_their_ids(form: str) -> None
 
 
 def test_names_that_look_alike_are_the_same_name() -> None:
-    result = speaking(("a", "Zoé"), ("b", "ZOE\u0301"), (None, None), ("c", "SPEAKER_02"))
+    result = speaking(("a", "Zoé"), ("b", "ZOE\u0301"), (None, None), ("c", "SPEAKER 3"))
     assert list(result.display_names().values()) == [
-        *("Zoé (a)", "ZOÉ (b)", "SPEAKER_02", "SPEAKER_02 (c)")
+        *("Zoé (a)", "ZOÉ (b)", "Speaker 3", "SPEAKER 3 (c)")
     ]
     assert [speaker.name for speaker in result.speakers[:2]] == ["Zoé", "ZOE\u0301"]
+
+
+FOR_PROGRAMS = ["rttm", "seglst", "stm", "csv"]
+
+
+@pytest.mark.parametrize("form", [form for form in FORMATS if form != "ctm"])
+@pytest.mark.parametrize(
+    ("language", "name"), [("en", "Speaker 3"), ("fr", "Intervenant 3"), ("de", "SPEAKER_02")]
+)
+def test_unknown_speakers_have_a_number_for_people_and_their_label_for_programs(
+    form: str, language: str, name: str
+) -> None:
+    alone = RESULT.model_copy(
+        update={
+            "language": language,
+            "speakers": [RESULT.speakers[1].model_copy(update={"label": "SPEAKER_02"})],
+            "segments": [segment(0, "SPEAKER_02", "Ja.")],
+        }
+    )
+    text = FORMATS[form].render(alone).replace("SPEAKER\\_02", "SPEAKER_02")
+    assert ("SPEAKER_02" if form in FOR_PROGRAMS else name) in text
+    assert "Intervenant" not in text or form not in FOR_PROGRAMS
+
+
+def test_somebody_called_as_unknown_speakers_are_is_told_from_them() -> None:
+    names = speaking(("a", "Speaker 2"), (None, None)).display_names()
+    assert names == {"SPEAKER_00": "Speaker 2 (a)", "SPEAKER_01": "Speaker 2"}
 
 
 def test_ids_that_lose_their_spaces_stay_two_in_rttm() -> None:
     lines = FORMATS["rttm"].render(speaking(("tom b", None), ("tom_b", None), ("é ü", None)))
     assert [line.split()[7] for line in lines.splitlines()] == ["tom%20b", "tom_b", "é_ü"]
+
+
+@pytest.mark.parametrize("form", ["srt", "vtt"])
+def test_a_name_makes_no_arrow_of_what_stands_after_it(form: str) -> None:
+    text = FORMATS[form].render(speaking(("anne", "Anne --")))
+    assert text.count("-->") == 1
 
 
 INJECTION = "Tom\n\n9\n00:00:01,000 --> 00:00:09,000\r\nEve: all mine\u2028<b>\u202e\x00\x85# Eve"

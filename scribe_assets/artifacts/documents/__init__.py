@@ -28,7 +28,7 @@ from scribe_assets.artifacts.documents.recording import (
     TakenTrack,
     TracksTaken,
 )
-from scribe_assets.artifacts.documents.result import Models, Result, Speaker
+from scribe_assets.artifacts.documents.result import Models, Result, Speaker, label_of
 from scribe_assets.artifacts.documents.status import State, Status
 from scribe_assets.artifacts.documents.transcript import Transcript
 
@@ -55,6 +55,7 @@ __all__ = [
     "Transcript",
     "Voiceprints",
     "as_array",
+    "label_of",
     "rounded",
 ]
 

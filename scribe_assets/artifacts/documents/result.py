@@ -1,5 +1,6 @@
 """Who said what when."""
 
+import re
 from collections import Counter
 from typing import Literal
 
@@ -9,6 +10,31 @@ from scribe_assets.artifacts.documents.base import Document
 from scribe_assets.artifacts.documents.recording import Source
 from scribe_assets.artifacts.documents.text import looks, one_line
 from scribe_assets.speech.timeline import SpokenSegment
+
+UNKNOWN = {"en": "Speaker", "fr": "Intervenant"}
+"""What unknown speakers are called, with a number from 1 on, by the language of the recording."""
+
+
+def called(label: str, language: str | None) -> str:
+    """An unknown speaker's name for people; the label where the language has no word for it here.
+
+    >>> called("SPEAKER_02", "fr"), called("SPEAKER_02", "de")
+    ('Intervenant 3', 'SPEAKER_02')
+    """
+    number = re.fullmatch(r"SPEAKER_(\d+)", label, re.ASCII)
+    word = UNKNOWN.get(language or "")
+    return f"{word} {int(number[1]) + 1}" if word and number else one_line(label) or "UNKNOWN"
+
+
+def label_of(typed: str) -> str:
+    """The label of an unknown speaker, however people read it.
+
+    >>> label_of("Intervenant 3"), label_of("SPEAKER_02")
+    ('SPEAKER_02', 'SPEAKER_02')
+    """
+    words = "|".join(UNKNOWN.values())
+    number = re.fullmatch(rf"(?:{words})\s+([1-9]\d*)", typed.strip(), re.ASCII | re.IGNORECASE)
+    return f"SPEAKER_{int(number[1]) - 1:02d}" if number else typed
 
 
 class Models(Document):
@@ -47,28 +73,32 @@ class Result(Document):
     warnings: list[str] = Field(default_factory=list)
 
     def display_name(self, label: str | None) -> str:
-        """A speaker's name for people, in one line: the name where known, else the label.
+        """A speaker's name for people, in one line: the name where known, else as `called`.
 
         Two people who are called the same are told apart by their ids, in brackets. In `speakers`
         the name stays as the profile has it.
         """
         if label is None:
             return "UNKNOWN"
-        return self.display_names().get(label, label)
+        return self.display_names().get(label) or called(label, self.language)
 
     def display_names(self) -> dict[str, str]:
         """The name of each speaker for people, by label; see `display_name`."""
         names = {
             s.label: one_line(s.name or "") or one_line(s.person_id or "") for s in self.speakers
         }
-        people = {(looks(names[s.label] or s.label), s.person_id or s.label) for s in self.speakers}
+        unknown = {s.label: called(s.label, self.language) for s in self.speakers}
+        people = {
+            (looks(names[s.label] or unknown[s.label]), s.person_id or s.label)
+            for s in self.speakers
+        }
         number = Counter(name for name, _ in people)
         shown = {}
         for speaker in self.speakers:
             name = names[speaker.label]
             if name and number[looks(name)] > 1:
                 name = f"{name} ({one_line(speaker.person_id or speaker.label)})"
-            shown[speaker.label] = name or speaker.label
+            shown[speaker.label] = name or unknown[speaker.label]
         return shown
 
     def speaker_id(self, label: str | None) -> str:

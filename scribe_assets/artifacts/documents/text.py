@@ -40,6 +40,16 @@ def decoded(data: bytes, name: str) -> str:
         ) from error
 
 
+NONCHARACTERS = frozenset(
+    chr(code)
+    for code in (
+        *range(0xFDD0, 0xFDF0),
+        *(plane + last for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF)),
+    )
+)
+"""Code points that never stand for a character (Unicode standard, section 23.7); neither XML nor
+HTML takes them."""
+
 MAX_NAME = 200
 """Characters of a person's name."""
 
@@ -53,8 +63,9 @@ empty pattern of Braille."""
 
 def one_line(text: str) -> str:
     """A name as one line in which all is seen: composed (Unicode NFC), white space of any kind as
-    single spaces, without control characters and without those that only direct the layout, such as
-    the ones that turn the direction of writing (Unicode standard annex 9).
+    single spaces, without control characters, without code points that are no characters, and
+    without those that only direct the layout, such as the ones that turn the direction of writing
+    (Unicode standard annex 9).
 
     >>> one_line(" Anne\\n\\u202eB. ")
     'Anne B.'
@@ -64,7 +75,7 @@ def one_line(text: str) -> str:
         for character in unicodedata.normalize("NFC", text)
         if character.isspace()
         or character in JOINERS
-        or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
+        or not (unicodedata.category(character) in ("Cc", "Cf", "Cs") or character in NONCHARACTERS)
     )
     return " ".join("".join(kept).split()).strip(JOINERS + " ")
 

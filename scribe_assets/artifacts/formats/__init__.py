@@ -11,6 +11,8 @@ from typing import Any
 from scribe_assets.artifacts.documents import Document, Result
 from scribe_assets.artifacts.formats import (
     csv,
+    docx,
+    eaf,
     html,
     labels,
     md,
@@ -18,12 +20,13 @@ from scribe_assets.artifacts.formats import (
     rttm,
     seglst,
     srt,
+    textgrid,
     txt,
     vtt,
 )
 from scribe_assets.artifacts.formats.format import D, Format
 
-REGISTERED: list[Format[Any]] = [
+REGISTERED: list[Format[Any, str]] = [
     srt.FORMAT,
     vtt.FORMAT,
     rttm.FORMAT,
@@ -36,16 +39,18 @@ REGISTERED: list[Format[Any]] = [
     nist.STM,
     nist.CTM,
     labels.FORMAT,
+    textgrid.FORMAT,
+    eaf.FORMAT,
 ]
-"""All formats, in the order in which their files are written."""
+"""All formats that are text, in the order in which their files are written."""
 
 
-def formats_of(kind: type[D]) -> dict[str, Format[D]]:
+def formats_of(kind: type[D]) -> dict[str, Format[D, str]]:
     """The formats of a type of document, by name."""
     return {form.name: form for form in REGISTERED if form.document is kind}
 
 
-def forms_of(document: Document) -> Iterator[tuple[Format[Any], str]]:
+def forms_of(document: Document) -> Iterator[tuple[Format[Any, str], str]]:
     """Each form that is stored beside a document: its format, and the content of the file."""
     for form in formats_of(type(document)).values():
         if form.is_stored:
@@ -54,3 +59,6 @@ def forms_of(document: Document) -> Iterator[tuple[Format[Any], str]]:
 
 FORMATS = formats_of(Result)
 """Those of a result, by the name used on the command line; `json` is the result itself."""
+
+BINARY: dict[str, Format[Result, bytes]] = {form.name: form for form in (docx.FORMAT,)}
+"""Those of a result that are no text, made when asked for."""

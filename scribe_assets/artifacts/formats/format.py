@@ -7,10 +7,11 @@ from typing import Generic, TypeVar
 from scribe_assets.artifacts.documents import Document
 
 D = TypeVar("D", bound=Document)
+C = TypeVar("C", str, bytes)
 
 
 @dataclass(frozen=True)
-class Format(Generic[D]):
+class Format(Generic[D, C]):
     """A readable form of one type of document.
 
     Args:
@@ -18,7 +19,7 @@ class Format(Generic[D]):
         document: the type of document that it renders.
         suffix: of the file, beside the document's own without `.json`.
         content_type: media type of the file.
-        render: a pure function of the document.
+        render: a pure function of the document; text is written as UTF-8.
         is_stored: whether it is written beside the document; the others are made when asked for.
     """
 
@@ -26,7 +27,7 @@ class Format(Generic[D]):
     document: type[D]
     suffix: str
     content_type: str
-    render: Callable[[D], str]
+    render: Callable[[D], C]
     is_stored: bool = True
 
     @property

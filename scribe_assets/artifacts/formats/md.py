@@ -3,6 +3,7 @@
 import re
 
 from scribe_assets.artifacts.documents import Result
+from scribe_assets.artifacts.documents.text import one_line
 from scribe_assets.artifacts.formats.format import Format
 from scribe_assets.artifacts.formats.plain import clock, facts, typeset, visible
 
@@ -10,7 +11,7 @@ from scribe_assets.artifacts.formats.plain import clock, facts, typeset, visible
 def render(result: Result) -> str:
     """A heading, the facts, and a paragraph for each change of speaker."""
     lines = [f"# {escape(visible(result.source.key))}", "", escape(facts(result)), ""]
-    lines += [f"> {escape(warning)}" for warning in result.warnings]
+    lines += [f"> {escape(visible(warning))}" for warning in result.warnings]
     speaker: str | None = ""
     for segment in result.segments:
         if segment.speaker != speaker:
@@ -21,20 +22,24 @@ def render(result: Result) -> str:
                 "",
             ]
         language = segment.language or result.language
-        lines.append(escape(typeset(segment.text, language)))
+        lines.append(escape(typeset(one_line(segment.text), language)))
     if not result.segments:
         lines.append("*No speech.*")
     return "\n".join(lines) + "\n"
 
 
 def escape(text: str) -> str:
-    r"""Text with a backslash before what Markdown would take for markup.
+    r"""Text with a backslash before what Markdown would take for markup, at the beginning of a line
+    too: headings, lists, rules and fences.
 
     >>> escape("*a* [b] <c> # d_e")
     '\\*a\\* \\[b\\] \\<c\\> # d\\_e'
+    >>> escape("1. a"), escape("---"), escape("-5")
+    ('1\\. a', '\\---', '-5')
     """
     escaped = re.sub(r"([\\`*_\[\]<>|]|&(?=#?\w+;))", r"\\\1", text)
-    return re.sub(r"^(\s*)([#+-]|\d+[.)])(?=\s)", r"\1\\\2", escaped)
+    escaped = re.sub(r"^(\s*)([#+=~-])(?=[\s#=~-]|$)", r"\1\\\2", escaped)
+    return re.sub(r"^(\s*\d+)([.)])(?=\s|$)", r"\1\\\2", escaped)
 
 
 FORMAT = Format("md", Result, ".md", "text/markdown; charset=utf-8", render)

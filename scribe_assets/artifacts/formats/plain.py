@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 from scribe_assets.artifacts.documents import Result
+from scribe_assets.artifacts.documents.text import NONCHARACTERS
 
 PICTURES = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
 """Of control characters: `␛` for an escape (Unicode, Control Pictures)."""
@@ -15,6 +16,7 @@ UNSAFE = {
         (0x2028, 0x2029),  # line and paragraph separator
         (*range(0x202A, 0x202F), *range(0x2066, 0x206A)),  # these turn the text after them round
         range(0xD800, 0xE000),  # halves of characters, which cannot be written in UTF-8
+        map(ord, NONCHARACTERS),
     )
     for code in codes
 }

@@ -26,12 +26,13 @@ def line(file: str, turn: Turn) -> str:
 
 
 def field(speaker: str) -> str:
-    """A speaker's id without white space.
+    """A speaker's id without white space, and without quotation marks: what reads RTTM as a table
+    takes them for the beginning of a field with spaces.
 
-    >>> field("Élodie Müller")
-    'Élodie_Müller'
+    >>> field('Élodie "E." Müller')
+    'Élodie_”E.”_Müller'
     """
-    return "_".join(one_line(speaker).split())
+    return "_".join(one_line(speaker).replace('"', "”").split())
 
 
 def _lines(file: str, turns: Iterable[Turn]) -> str:

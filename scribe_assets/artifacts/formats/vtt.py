@@ -10,7 +10,7 @@ def render(result: Result) -> str:
     """One block a cue."""
     blocks = (
         f"{timestamp(cue.start, '.')} --> {timestamp(cue.end, '.')}\n"
-        f"<v {escape(cue.speaker)}>" + "\n".join(map(escape, cue.lines)) + "\n\n"
+        f"<v {annotation(cue.speaker)}>" + "\n".join(map(escape, cue.lines)) + "\n\n"
         for cue in cues(result)
     )
     return "WEBVTT\n\n" + "".join(blocks)
@@ -23,6 +23,16 @@ def escape(text: str) -> str:
     'R&amp;D -&gt; &lt;b&gt;'
     """
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def annotation(name: str) -> str:
+    """A name as it stands in a tag, whose end makes no arrow of it.
+
+    >>> annotation("Anne --")
+    'Anne -&#45;'
+    """
+    escaped = escape(name)
+    return f"{escaped[:-1]}&#45;" if escaped.endswith("--") else escaped
 
 
 FORMAT = Format("vtt", Result, ".vtt", "text/vtt; charset=utf-8", render)
