@@ -5,7 +5,7 @@ from typing import Any
 
 from dagster import AssetsDefinition, Definitions, define_asset_job
 
-from scribe_assets.assets.external import identity_bank, uploads
+from scribe_assets.assets.external import corrections, identity_bank, uploads
 from scribe_assets.assets.identification import Identification
 from scribe_assets.assets.media_rules import MediaRules
 from scribe_assets.assets.people.reidentification import reidentification
@@ -66,7 +66,7 @@ def build_definitions(
         description="A user's voiceprints, and the names in all of the user's recordings.",
     )
     return Definitions(
-        assets=[uploads, identity_bank, *PEOPLE, *stages],
+        assets=[uploads, identity_bank, corrections, *PEOPLE, *stages],
         asset_checks=CHECKS,
         jobs=[job, refresh],
         sensors=[uploads_sensor(job), identity_bank_sensor(refresh), run_outcome_sensor],

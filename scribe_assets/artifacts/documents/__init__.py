@@ -7,6 +7,11 @@ dataclasses are imported.
 """
 
 from scribe_assets.artifacts.documents.base import Document
+from scribe_assets.artifacts.documents.corrections import (
+    Corrections,
+    CorrectionsApplied,
+    Unfitting,
+)
 from scribe_assets.artifacts.documents.diarization import Diarization
 from scribe_assets.artifacts.documents.embeddings import (
     SpeakerEmbedding,
@@ -34,6 +39,8 @@ from scribe_assets.artifacts.documents.transcript import Transcript
 
 __all__ = [
     "DOCUMENTS",
+    "Corrections",
+    "CorrectionsApplied",
     "Diarization",
     "Document",
     "EnrolledPerson",
@@ -53,6 +60,7 @@ __all__ = [
     "TakenTrack",
     "TracksTaken",
     "Transcript",
+    "Unfitting",
     "Voiceprints",
     "as_array",
     "rounded",
@@ -67,6 +75,7 @@ DOCUMENTS: dict[str, type[Document]] = {
             SpeakerEmbeddings,
             SpeakerIdentities,
             Transcript,
+            Corrections,
             Result,
             Status,
             Voiceprints,

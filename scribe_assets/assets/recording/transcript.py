@@ -7,6 +7,7 @@ from scribe_assets.artifacts.facts import facts
 from scribe_assets.artifacts.formats.md import escape
 from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
+from scribe_assets.library.combining import language_by_hand, read_corrections
 from scribe_assets.partitions import recordings
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.speech.tracks.merging import merge_transcriptions
@@ -40,13 +41,14 @@ def transcript(
     languages = recording.options.languages
     expected = expected_languages if languages is None else ExpectedLanguages(languages)
     with stage(context, storage, recording.source, recording.options.job_id) as running:
+        by_hand = language_by_hand(read_corrections(storage, running.ref))
         with converted_audio.open_tracks() as tracks, models.transcriber() as model:
             said = merge_transcriptions(
                 [
                     transcribe(
                         model,
                         track,
-                        language=recording.options.language,
+                        language=by_hand or recording.options.language,
                         hotwords=recording.options.hotwords,
                         progress=progress,
                         expected=expected,
