@@ -16,6 +16,7 @@ from scribe_assets.assets.recording.fused_result import fused_result
 from scribe_assets.assets.recording.speaker_embeddings import speaker_embeddings
 from scribe_assets.assets.recording.speaker_identities import speaker_identities
 from scribe_assets.assets.recording.transcript import transcript
+from scribe_assets.assets.vocabulary_rules import VocabularyRules
 from scribe_assets.checks import CHECKS
 from scribe_assets.launcher import device_executor
 from scribe_assets.launcher.lease import Lease
@@ -74,6 +75,7 @@ def build_definitions(
             "storage": storage,
             "models": build_models(settings),
             "expected_languages": ExpectedLanguages(settings.languages),
+            "vocabulary": VocabularyRules(most=settings.vocabulary),
             "media_rules": MediaRules.from_settings(settings),
             "identification": Identification.from_settings(settings),
             "audio_io_manager": AudioIOManager(storage=storage),

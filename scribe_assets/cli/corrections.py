@@ -12,6 +12,8 @@ from scribe_assets.cli.app import Key, User, log, open_storage, out
 from scribe_assets.errors import SettingsError, UsageError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library import corrections as library
+from scribe_assets.library.people import enrol_from_recording
+from scribe_assets.library.person_ids import check_ids
 from scribe_assets.library.recordings import ANY_USER, find_recording
 from scribe_assets.settings import Settings
 from scribe_assets.storage.s3 import S3Storage
@@ -23,13 +25,23 @@ def rename(
     key: Key,
     speaker: Who,
     name: Annotated[str, typer.Argument(help="The name to show.")],
+    enrol: Annotated[
+        str | None,
+        typer.Option(help="Enrol the voice, too, as the person of this id, such as anne."),
+    ] = None,
     user: User = ANY_USER,
 ) -> None:
     """Give a speaker a name that lasts."""
     storage = open_storage()
     ref = find_recording(storage, key, user)
+    if enrol is not None:
+        check_ids(ref.user_id, enrol)
     change = library.rename(storage, ref, speaker, name)
     _tell(storage, ref, change, f"{change.before} is {change.after}")
+    if enrol is not None:
+        for uri in enrol_from_recording(storage, ref, change.speaker, enrol, name):
+            out.print(uri, markup=False)
+        log.print("while 'scribe up' runs, the name is in all recordings in a moment")
 
 
 def merge(

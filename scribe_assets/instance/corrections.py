@@ -7,7 +7,7 @@ from dagster import AssetMaterialization, AssetObservation, DagsterInstance, Met
 from scribe_assets.artifacts.documents import Corrections, Document, Result
 from scribe_assets.artifacts.facts import facts
 from scribe_assets.keys import RecordingRef
-from scribe_assets.library.combining import read_corrections
+from scribe_assets.storage.changes import read_corrections
 from scribe_assets.storage.layout import processed_key
 from scribe_assets.storage.recordings import read_document
 from scribe_assets.storage.s3 import S3Storage

@@ -1,5 +1,7 @@
 """The one author of results: what the stages found, and what people have put right of it."""
 
+from bisect import bisect_left
+from dataclasses import replace
 from typing import Any
 
 from scribe_assets.artifacts.documents import (
@@ -20,13 +22,17 @@ from scribe_assets.errors import MissingObjectError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.speech.correcting import Corrected, correct
 from scribe_assets.speech.corrections import LanguageCorrection, Version
-from scribe_assets.speech.timeline import Timeline, Transcription
+from scribe_assets.speech.timeline import Timeline, Transcription, Turn, subtract
 from scribe_assets.speech.voices.voice import Identity
+from scribe_assets.storage.changes import read_corrections
 from scribe_assets.storage.recordings import is_same_version, read_document, write_document
 from scribe_assets.storage.s3 import S3Storage
 
 MAX_PASSES = 5
 """How often a result is written once more because it was corrected meanwhile."""
+
+LONGEST_WORD = 30.0
+"""Seconds: what Whisper hears at a time."""
 
 
 def combine(
@@ -104,6 +110,7 @@ def _applied(corrections: Corrections | None, corrected: Corrected) -> Correctio
     if corrections is None or not corrections.corrections:
         return None
     return CorrectionsApplied(
+        version=corrections.version,
         applied=len(corrected.applied),
         unfitting=[
             Unfitting(id=one.id, kind=one.kind, why=corrected.unfitting[one.id])
@@ -149,16 +156,42 @@ def _speaker(label: str, members: list[Identity], name: str | None) -> Speaker:
     return known.model_copy(update={"name": name, "by_hand": True} | other)
 
 
-def read_corrections(storage: S3Storage, ref: RecordingRef) -> Corrections | None:
-    """What people have put right of a recording; None where nobody has.
-
-    Raises:
-        DocumentError: the file is damaged. It is not passed over: what was corrected would be lost.
-    """
+def corrected_timeline(storage: S3Storage, ref: RecordingRef, diarization: Diarization) -> Timeline:
+    """Who speaks when, after all corrections: speakers who were merged are one, and nobody's turns
+    hold the words of somebody else. So a voice can be cut out of them."""
+    timeline = Timeline(diarization.turns, diarization.exclusive)
+    corrections = read_corrections(storage, ref)
+    if corrections is None:
+        return timeline
     try:
-        return read_document(storage, ref, Corrections)
-    except MissingObjectError:
-        return None
+        recording = read_document(storage, ref, Recording)
+        transcript = read_document(storage, ref, Transcript)
+    except MissingObjectError:  # there is nothing yet that was corrected
+        return timeline
+    version = Version(recording.source.etag, recording.duration)
+    corrected = corrected_words(diarization, transcript, corrections, version)
+    words = sorted(
+        (word for segment in corrected.segments for word in segment.words),
+        key=lambda word: (word.start, word.end),
+    )
+
+    def own(turns: list[Turn]) -> list[Turn]:
+        renamed = sorted(replace(turn, speaker=corrected.label(turn.speaker)) for turn in turns)
+        around = (
+            words[
+                bisect_left(
+                    words, turn.start - LONGEST_WORD, key=lambda word: word.start
+                ) : bisect_left(words, turn.end, key=lambda word: word.start)
+            ]
+            for turn in renamed
+        )
+        return [
+            replace(turn, start=span.start, end=span.end)
+            for turn, said in zip(renamed, around, strict=True)
+            for span in subtract([turn], [word for word in said if word.speaker != turn.speaker])
+        ]
+
+    return Timeline(own(timeline.turns), own(timeline.exclusive))
 
 
 def language_by_hand(corrections: Corrections | None) -> str | None:

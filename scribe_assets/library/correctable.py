@@ -18,12 +18,13 @@ from scribe_assets.artifacts.documents.text import looks, one_line
 from scribe_assets.artifacts.formats.plain import clock
 from scribe_assets.errors import MissingObjectError, UsageError, VersionError
 from scribe_assets.keys import RecordingRef
-from scribe_assets.library.combining import combine, corrected_words, read_corrections
+from scribe_assets.library.combining import combine, corrected_words
 from scribe_assets.speech.anchors import context_of, speech_by_speaker, union
 from scribe_assets.speech.correcting import Corrected
 from scribe_assets.speech.corrections import SampleWord, SpeakerAnchor, Version, WordsAnchor
 from scribe_assets.speech.timeline import Span, SpokenWord, Timeline, TimeSpan
 from scribe_assets.speech.words import folded
+from scribe_assets.storage.changes import read_corrections
 from scribe_assets.storage.recordings import read_document
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.storage.versions import check_versions

@@ -19,10 +19,7 @@ from scribe_assets.artifacts.formats.plain import clock
 from scribe_assets.errors import UsageError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.languages import language_code
-from scribe_assets.library.combining import (
-    read_corrections,
-    refresh_result,
-)
+from scribe_assets.library.combining import refresh_result
 from scribe_assets.library.correctable import (
     Correctable,
     anchor_of,
@@ -33,6 +30,7 @@ from scribe_assets.library.correctable import (
     text_of,
 )
 from scribe_assets.library.person_ids import check_name
+from scribe_assets.library.vocabulary import learn
 from scribe_assets.speech.anchors import (
     ALIKE,
     likeness,
@@ -47,7 +45,8 @@ from scribe_assets.speech.corrections import (
 )
 from scribe_assets.speech.rewording import blocks
 from scribe_assets.speech.words import join_words, split_words
-from scribe_assets.storage.changes import alone, change_document
+from scribe_assets.storage.changes import alone, change_document, read_corrections
+from scribe_assets.storage.layout import processed_key
 from scribe_assets.storage.recordings import read_document
 from scribe_assets.storage.s3 import S3Storage
 
@@ -61,12 +60,14 @@ class Change:
         before: the words or the name as they were.
         after: as they are now.
         result: as it is now.
+        speaker: the label of whoever was named.
     """
 
     ids: list[str]
     before: str
     after: str
     result: Result
+    speaker: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def rename(storage: S3Storage, ref: RecordingRef, speaker: str, name: str) -> Ch
     made = NameCorrection(**opened.base(), speaker=opened.anchor(label), name=checked)
     before = opened.result.display_name(label)
     result = _add(storage, opened, [made])
-    return Change([made.id], before, result.display_name(label), result)
+    return Change([made.id], before, result.display_name(label), result, label)
 
 
 def merge(storage: S3Storage, ref: RecordingRef, speaker: str, into: str) -> Change:
@@ -231,7 +232,10 @@ def undo(storage: S3Storage, ref: RecordingRef, ids: Sequence[str]) -> Change:
         left = [one for one in known.corrections if one.id not in ids]
         return known.model_copy(update={"corrections": left})
 
-    return Change([*ids], "", "", _change(storage, opened, without))
+    kept = read_corrections(storage, ref) or _none(ref)
+    result = _change(storage, opened, without)
+    learn(storage, ref.user_id, undone=[one for one in kept.corrections if one.id in ids])
+    return Change([*ids], "", "", result)
 
 
 def list_corrections(storage: S3Storage, ref: RecordingRef) -> list[Listed]:
@@ -280,14 +284,17 @@ def _add(storage: S3Storage, opened: Correctable, made: Sequence[AnyCorrection])
         known = kept or _none(opened.ref)
         return known.model_copy(update={"corrections": [*known.corrections, *made]})
 
-    return _change(storage, opened, added)
+    result = _change(storage, opened, added)
+    learn(storage, opened.ref.user_id, made)
+    return result
 
 
 def _change(
     storage: S3Storage, opened: Correctable, change: Callable[[Corrections | None], Corrections]
 ) -> Result:
+    key = processed_key(opened.ref, Corrections.file_name)
     with alone(storage):
-        change_document(storage, opened.ref, Corrections, change)
+        change_document(storage, key, Corrections, change)
         identities = read_document(storage, opened.ref, SpeakerIdentities)
         result = refresh_result(storage, opened.ref, identities)
     return result or read_document(storage, opened.ref, Result)

@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from scribe_assets.artifacts.documents import Document
-from scribe_assets.errors import MissingObjectError, StorageUnavailableError
+from scribe_assets.artifacts.documents import Corrections, Document, Result
+from scribe_assets.errors import CorrectedError, MissingObjectError, StorageUnavailableError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.storage.faults import explained
-from scribe_assets.storage.layout import processed_key
+from scribe_assets.storage.recordings import read_document
 from scribe_assets.storage.s3 import S3Storage
 
 D = TypeVar("D", bound=Document)
@@ -25,6 +25,34 @@ D = TypeVar("D", bound=Document)
 ATTEMPTS = 20
 OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 """What S3 answers where the object is no longer the one that was read."""
+
+
+def read_corrections(storage: S3Storage, ref: RecordingRef) -> Corrections | None:
+    """What people have put right of a recording; None where nobody has.
+
+    Raises:
+        DocumentError: the file is damaged. It is not passed over: what was corrected would be lost.
+    """
+    try:
+        return read_document(storage, ref, Corrections)
+    except MissingObjectError:
+        return None
+
+
+def check_not_corrected(storage: S3Storage, ref: RecordingRef, document: Document) -> None:
+    """Check, after a result was written, that nobody has corrected the recording while it was made.
+
+    Whoever did has written the result anew, and this one has replaced it.
+
+    Raises:
+        CorrectedError: somebody has; the next try takes the corrections as they are now.
+    """
+    if not isinstance(document, Result):
+        return
+    kept = read_corrections(storage, ref)
+    version = kept.version if kept and kept.corrections else None
+    if version != (document.corrections.version if document.corrections else None):
+        raise CorrectedError(f"{ref.recording_id} was corrected while its result was made")
 
 
 @contextmanager
@@ -38,13 +66,13 @@ def alone(storage: S3Storage) -> Iterator[None]:
 
 
 def change_document(
-    storage: S3Storage, ref: RecordingRef, kind: type[D], change: Callable[[D | None], D]
+    storage: S3Storage, key: str, kind: type[D], change: Callable[[D | None], D]
 ) -> D:
-    """Change a document of a recording, and return it as it was written.
+    """Change a document in the processed bucket, and return it as it was written.
 
     Args:
         storage: S3.
-        ref: the recording.
+        key: of the document.
         kind: of the document.
         change: gets the document, None where there is none, and returns it as it should be. It is
             called again where somebody else changed the document meanwhile.
@@ -52,11 +80,11 @@ def change_document(
     Raises:
         StorageUnavailableError: others keep changing it.
     """
-    key = processed_key(ref, kind.file_name)
     for _ in range(ATTEMPTS):
-        before, etag = _read(storage, key)
-        after = change(None if before is None else kind.from_json(before, key))
-        if _write(storage, key, after.to_json(), etag):
+        text, etag = _read(storage, key)
+        before = None if text is None else kind.from_json(text, key)
+        after = change(before)
+        if after == before or _write(storage, key, after.to_json(), etag):
             return after
     raise StorageUnavailableError(f"others keep changing {key}; try again")
 

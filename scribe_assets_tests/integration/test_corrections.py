@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from dagster import DagsterInstance
@@ -18,14 +19,17 @@ from scribe_assets.artifacts.documents import (
     Transcript,
 )
 from scribe_assets.cli import app
-from scribe_assets.errors import UsageError
+from scribe_assets.errors import CorrectedError, UsageError
 from scribe_assets.instance.corrections import report
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library import corrections as library
-from scribe_assets.library.combining import combine, read_corrections
+from scribe_assets.library.combining import combine, corrected_timeline
 from scribe_assets.library.naming import refresh_names
-from scribe_assets.speech.timeline import TranscriptSegment, Word
-from scribe_assets.storage.changes import change_document
+from scribe_assets.library.vocabulary import hot_words
+from scribe_assets.speech.corrections import LanguageCorrection, Version
+from scribe_assets.speech.timeline import Span, Timeline, TranscriptSegment, Word, clean_spans
+from scribe_assets.storage.changes import change_document, check_not_corrected, read_corrections
+from scribe_assets.storage.layout import processed_key
 from scribe_assets.storage.recordings import read_document, write_document
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets_tests.people import enrol_voices, processed, unit, uploaded
@@ -41,6 +45,9 @@ SAID = [
     "Thank you Emanuel for having us.",
     "Shall we begin now?",
 ]
+
+
+LANGUAGE = LanguageCorrection("l", datetime(2026, 1, 1, tzinfo=UTC), Version("e", 30.0), "fr")
 
 
 def write_words(storage: S3Storage, ref: RecordingRef, said: list[str]) -> None:
@@ -263,16 +270,34 @@ def test_a_change_is_made_anew_where_another_machine_was_faster(
 ) -> None:
     """Without the lock of a SCRIBE_HOME, what S3 itself refuses counts."""
     ref, tries = RecordingRef(USER, "r"), []
+    key = processed_key(ref, Corrections.file_name)
 
     def change(kept: Corrections | None) -> Corrections:
         tries.append(kept)
         if len(tries) == 1:  # meanwhile, elsewhere
             other = Corrections(recording_id="r", user_id="other")
             write_document(moto_storage, ref, other)
-        return kept or Corrections(recording_id="r", user_id=USER)
+        known = kept or Corrections(recording_id="r", user_id=USER)
+        return known.model_copy(update={"corrections": [LANGUAGE]})
 
-    assert change_document(moto_storage, ref, Corrections, change).user_id == "other"
+    assert change_document(moto_storage, key, Corrections, change).user_id == "other"
     assert len(tries) == 2
+
+
+def test_a_run_that_has_not_seen_a_correction_tries_again(
+    embedded_storage: S3Storage, ref: RecordingRef
+) -> None:
+    storage = embedded_storage
+    made_before = result(storage, ref)
+    check_not_corrected(storage, ref, made_before)
+    change = library.rename(storage, ref, A, "Anne")
+    with pytest.raises(CorrectedError):
+        check_not_corrected(storage, ref, made_before)
+    check_not_corrected(storage, ref, change.result)
+    taken_back = library.undo(storage, ref, change.ids)
+    check_not_corrected(storage, ref, taken_back.result)
+    with pytest.raises(CorrectedError):
+        check_not_corrected(storage, ref, change.result)
 
 
 def test_the_commands(embedded_storage: S3Storage, ref: RecordingRef) -> None:
@@ -317,3 +342,35 @@ def test_a_run_of_the_result_alone_applies_them(scribe: Scribe) -> None:
     run = scribe.run(ref, ["fused_result"])
     assert run.success
     assert result(scribe.storage, ref) == corrected
+
+
+def test_a_voice_is_cut_out_of_what_its_speaker_says_after_all_corrections(
+    embedded_storage: S3Storage, ref: RecordingRef
+) -> None:
+    storage = embedded_storage
+    diarization = read_document(storage, ref, Diarization)
+    as_found = Timeline(diarization.turns, diarization.exclusive)
+    assert corrected_timeline(storage, ref, diarization) == as_found
+    library.merge(storage, ref, C, A)
+    library.give(storage, ref, B, at=0, until=1)
+    timeline = corrected_timeline(storage, ref, diarization)
+    assert timeline.speakers == [A, B]
+    assert clean_spans(timeline, A) == [Span(1.0, 10.0), Span(20.0, 30.0)]
+    assert clean_spans(timeline, B) == [Span(10.0, 20.0)]
+
+
+def test_corrected_words_are_hot_words_from_then_on(
+    embedded_storage: S3Storage, ref: RecordingRef
+) -> None:
+    storage = embedded_storage
+    enrol_voices(storage, USER, {"anne": ANNE})
+    assert hot_words(storage, USER, None, 50) is None
+    assert hot_words(storage, USER, "MinIO", 50) == "MinIO"
+    first = library.set_text(storage, ref, "Thank you Emmanuel, for having us.", at=10)
+    library.set_text(storage, ref, "Shall we begin Dagster?", at=20)
+    assert hot_words(storage, USER, "MinIO", 50) == "MinIO, Dagster, Emmanuel, anne"
+    assert hot_words(storage, USER, None, 1) == "Dagster"
+    assert hot_words(storage, USER, None, 0) is None
+    assert hot_words(storage, "somebody else", None, 50) is None
+    library.undo(storage, ref, first.ids)
+    assert hot_words(storage, USER, None, 50) == "Dagster, anne"

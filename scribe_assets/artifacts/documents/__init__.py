@@ -11,6 +11,7 @@ from scribe_assets.artifacts.documents.corrections import (
     Corrections,
     CorrectionsApplied,
     Unfitting,
+    Vocabulary,
 )
 from scribe_assets.artifacts.documents.diarization import Diarization
 from scribe_assets.artifacts.documents.embeddings import (
@@ -61,6 +62,7 @@ __all__ = [
     "TracksTaken",
     "Transcript",
     "Unfitting",
+    "Vocabulary",
     "Voiceprints",
     "as_array",
     "rounded",
@@ -79,6 +81,7 @@ DOCUMENTS: dict[str, type[Document]] = {
             Result,
             Status,
             Voiceprints,
+            Vocabulary,
         )
     },
     "options": Options,

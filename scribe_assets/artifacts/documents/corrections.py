@@ -1,5 +1,6 @@
 """What people have put right."""
 
+import hashlib
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -20,6 +21,12 @@ class Corrections(Document):
         default_factory=list
     )
 
+    @property
+    def version(self) -> str:
+        """A digest of which corrections these are, in which order."""
+        ids = " ".join(one.id for one in self.corrections)
+        return hashlib.sha256(ids.encode()).hexdigest()[:16]
+
 
 class Unfitting(Document):
     """A correction that fits nothing in a result; `why` is a sentence. It is kept for the next."""
@@ -30,7 +37,19 @@ class Unfitting(Document):
 
 
 class CorrectionsApplied(Document):
-    """How many corrections a result has, and which ones fit nothing in it."""
+    """How many corrections a result has, and which ones fit nothing in it. `version` is that of the
+    corrections that it was made with."""
 
+    version: str
     applied: int
     unfitting: list[Unfitting] = Field(default_factory=list)
+
+
+class Vocabulary(Document):
+    """vocabulary.json: words that a user has put right in recordings, the newest ones last. They
+    are expected in what is transcribed from then on."""
+
+    file_name = "vocabulary.json"
+    schema_version: Literal[1] = 1
+    user_id: str
+    words: list[str] = Field(default_factory=list)

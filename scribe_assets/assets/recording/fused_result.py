@@ -8,9 +8,10 @@ from scribe_assets.artifacts.formats import md
 from scribe_assets.assets.external import corrections as corrections_by_hand
 from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
-from scribe_assets.library.combining import combine, read_corrections
+from scribe_assets.library.combining import combine
 from scribe_assets.library.naming import without_forgotten
 from scribe_assets.partitions import recordings
+from scribe_assets.storage.changes import read_corrections
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.storage.versions import check_versions
