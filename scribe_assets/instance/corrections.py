@@ -27,17 +27,7 @@ def report(instance: DagsterInstance, storage: S3Storage, ref: RecordingRef) -> 
     """
     corrections, result = read_corrections(storage, ref), read_document(storage, ref, Result)
     if corrections is not None:
-        instance.report_runless_asset_event(
-            AssetObservation(
-                "corrections",
-                partition=ref.partition_key,
-                metadata={
-                    "uri": _uri(storage, ref, Corrections.file_name),
-                    "corrections": len(corrections.corrections),
-                },
-                tags={DATA_VERSION_TAG: _digest(corrections)},
-            )
-        )
+        observe(instance, storage, ref, corrections)
     instance.report_runless_asset_event(
         AssetMaterialization(
             "fused_result",
@@ -45,6 +35,23 @@ def report(instance: DagsterInstance, storage: S3Storage, ref: RecordingRef) -> 
             description="after a correction",
             metadata=facts(result) | {"uri": _uri(storage, ref, Result.file_name)},
             tags={DATA_VERSION_TAG: _digest(result)},
+        )
+    )
+
+
+def observe(
+    instance: DagsterInstance, storage: S3Storage, ref: RecordingRef, corrections: Corrections
+) -> None:
+    """Tell an instance of the corrections of a recording alone."""
+    instance.report_runless_asset_event(
+        AssetObservation(
+            "corrections",
+            partition=ref.partition_key,
+            metadata={
+                "uri": _uri(storage, ref, Corrections.file_name),
+                "corrections": len(corrections.corrections),
+            },
+            tags={DATA_VERSION_TAG: _digest(corrections)},
         )
     )
 

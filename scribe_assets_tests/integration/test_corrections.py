@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from dagster import DagsterInstance
+from dagster import AssetKey, DagsterInstance
 from typer.testing import CliRunner
 
 from scribe_assets.artifacts.documents import (
@@ -21,6 +21,7 @@ from scribe_assets.artifacts.documents import (
 from scribe_assets.cli import app
 from scribe_assets.errors import CorrectedError, UsageError
 from scribe_assets.instance.corrections import report
+from scribe_assets.instance.rebuild import rebuild
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library import corrections as library
 from scribe_assets.library.combining import combine, corrected_timeline
@@ -30,7 +31,12 @@ from scribe_assets.speech.corrections import LanguageCorrection, Version
 from scribe_assets.speech.timeline import Span, Timeline, TranscriptSegment, Word, clean_spans
 from scribe_assets.storage.changes import change_document, check_not_corrected, read_corrections
 from scribe_assets.storage.layout import processed_key
-from scribe_assets.storage.recordings import read_document, write_document
+from scribe_assets.storage.recordings import (
+    read_document,
+    read_status,
+    write_document,
+    write_status,
+)
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets_tests.people import enrol_voices, processed, unit, uploaded
 from scribe_assets_tests.pipeline import Scribe
@@ -323,8 +329,6 @@ def test_dagster_is_told(
 ) -> None:
     library.rename(embedded_storage, ref, A, "Anne")
     report(instance, embedded_storage, ref)
-    from dagster import AssetKey
-
     event = instance.get_latest_materialization_event(AssetKey("fused_result"))
     assert event is not None
     assert event.asset_materialization is not None
@@ -374,3 +378,17 @@ def test_corrected_words_are_hot_words_from_then_on(
     assert hot_words(storage, "somebody else", None, 50) is None
     library.undo(storage, ref, first.ids)
     assert hot_words(storage, USER, None, 50) == "Dagster, anne"
+
+
+def test_a_new_instance_learns_of_corrections(
+    embedded_storage: S3Storage, ref: RecordingRef, instance: DagsterInstance
+) -> None:
+    storage = embedded_storage
+    status = read_status(storage, ref)
+    assert status is not None
+    write_status(storage, status.model_copy(update={"state": "succeeded"}))
+    library.rename(storage, ref, A, "Anne")
+    rebuild(instance, storage, lambda _: None)
+    (observed,) = instance.fetch_observations(AssetKey("corrections"), limit=5).records
+    assert observed.asset_observation is not None
+    assert observed.asset_observation.partition == ref.partition_key
