@@ -64,6 +64,9 @@ def correct(
     words: Annotated[str | None, typer.Option(help="Which words of these; else all.")] = None,
     text: Annotated[str | None, typer.Option(help="What was said.")] = None,
     speaker: Annotated[str | None, typer.Option(help="Who said it: label or name.")] = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="--speaker is somebody who was not told apart.")
+    ] = False,
     language: Annotated[str | None, typer.Option(help="Of the recording, such as fr.")] = None,
     undo: Annotated[list[str] | None, typer.Option(help="Take this correction back.")] = None,
     user: User = ANY_USER,
@@ -93,7 +96,7 @@ def correct(
         change = library.set_text(storage, ref, text, start, end, words)
         _tell(storage, ref, change, f"{change.before!r} is {change.after!r}")
     elif speaker is not None:
-        change = library.give(storage, ref, speaker, start, end, words)
+        change = library.give(storage, ref, speaker, start, end, words, is_new=new)
         _tell(storage, ref, change, f"{change.before!r} is said by {change.after}")
 
 

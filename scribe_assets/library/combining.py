@@ -127,7 +127,27 @@ def speakers_of(identities: SpeakerIdentities, corrected: Corrected | None = Non
     members: dict[str, list[Identity]] = {}
     for identity in identities.identities:
         members.setdefault(corrected.label(identity.label), []).append(identity)
-    return [_speaker(label, own, corrected.names.get(label)) for label, own in members.items()]
+    found = [_speaker(label, own, corrected.names.get(label)) for label, own in members.items()]
+    added = [
+        Speaker(
+            label=label,
+            person_id=None,
+            name=name,
+            score=None,
+            speech_seconds=round(
+                sum(
+                    word.duration
+                    for segment in corrected.segments
+                    for word in segment.words
+                    if word.speaker == label
+                ),
+                3,
+            ),
+            by_hand=True,
+        )
+        for label, name in corrected.added.items()
+    ]
+    return found + added
 
 
 def _speaker(label: str, members: list[Identity], name: str | None) -> Speaker:

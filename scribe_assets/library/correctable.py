@@ -80,8 +80,24 @@ class Correctable:
             f"{there_are or 'nobody'}"
         )
 
+    def found(self, typed: str) -> str:
+        """As `speaker`, of those whom the diarization has found.
+
+        Raises:
+            UsageError: see `speaker`, or somebody has added this one.
+        """
+        label = self.speaker(typed)
+        if label in self.corrected.added:
+            raise UsageError(
+                f"{one_line(typed)} was added by hand; undo that, and give the words to somebody "
+                "else, with 'scribe correct'"
+            )
+        return label
+
     def anchor(self, label: str) -> SpeakerAnchor:
         """What is known of a speaker by time and text."""
+        if label in self.corrected.added:
+            return SpeakerAnchor(self.corrected.added[label], [], [])
         speech = speech_by_speaker(self.timeline)
         own = [other for other in speech if self.corrected.label(other) == label]
         words = [

@@ -40,6 +40,7 @@ from scribe_assets.speech.corrections import (
     LanguageCorrection,
     MergeCorrection,
     NameCorrection,
+    SpeakerAnchor,
     SpeakerCorrection,
     TextCorrection,
 )
@@ -97,7 +98,7 @@ def rename(storage: S3Storage, ref: RecordingRef, speaker: str, name: str) -> Ch
     if checked is None:
         raise UsageError("give the name; 'scribe corrections' lists those that can be undone")
     opened = open_result(storage, ref)
-    label = opened.speaker(speaker)
+    label = opened.found(speaker)
     made = NameCorrection(**opened.base(), speaker=opened.anchor(label), name=checked)
     before = opened.result.display_name(label)
     result = _add(storage, opened, [made])
@@ -117,7 +118,7 @@ def merge(storage: S3Storage, ref: RecordingRef, speaker: str, into: str) -> Cha
         UsageError: there is no result yet, no such speaker, or both are one already.
     """
     opened = open_result(storage, ref)
-    one, other = opened.speaker(speaker), opened.speaker(into)
+    one, other = opened.found(speaker), opened.found(into)
     if one == other:
         raise UsageError(f"{one_line(speaker)} and {one_line(into)} are one speaker already")
     made = MergeCorrection(**opened.base(), speaker=opened.anchor(one), into=opened.anchor(other))
@@ -133,25 +134,37 @@ def give(
     at: float,
     until: float | None = None,
     words: str | None = None,
+    *,
+    is_new: bool = False,
 ) -> Change:
     """Say who said some words; see `meant_words` for which ones.
+
+    Args:
+        storage: S3.
+        ref: the recording.
+        speaker: the label or the name.
+        at: see `meant_words`, as `until` and `words`.
+        until: up to when.
+        words: which of them.
+        is_new: `speaker` is the name of somebody whom the diarization has not found.
 
     Raises:
         UsageError: there is no result yet, no such speaker, or no words at that time.
     """
     opened = open_result(storage, ref)
-    label = opened.speaker(speaker)
+    if is_new:
+        shown = check_name(speaker) or ""
+        who = SpeakerAnchor(shown, [], [])
+    else:
+        label = opened.speaker(speaker)
+        who, shown = opened.anchor(label), opened.result.display_name(label)
     meant = meant_words(opened.result, at, until, words)
     made = [
-        SpeakerCorrection(
-            **opened.base(), words=anchor_of(opened.result, part), speaker=opened.anchor(label)
-        )
+        SpeakerCorrection(**opened.base(), words=anchor_of(opened.result, part), speaker=who)
         for part in by_segment(opened.result, meant)
     ]
     result = _add(storage, opened, made)
-    return Change(
-        [one.id for one in made], text_of(meant), opened.result.display_name(label), result
-    )
+    return Change([one.id for one in made], text_of(meant), shown, result)
 
 
 def set_text(

@@ -7,6 +7,7 @@ which they were made, but for merges, which come first: whoever two labels are, 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from scribe_assets.speech.anchors import (
     ALIKE,
@@ -57,6 +58,7 @@ class Corrected:
         language_by_hand: a person has set it.
         names: set by hand, by label.
         merged: by label that is no more, the one that it belongs to.
+        added: names of speakers whom the diarization has not found, by the labels they get.
         applied: ids of the corrections that hold.
         unfitting: by id of a correction that fits nothing, a sentence why.
     """
@@ -66,6 +68,7 @@ class Corrected:
     language_by_hand: bool = False
     names: dict[str, str] = field(default_factory=dict)
     merged: dict[str, str] = field(default_factory=dict)
+    added: dict[str, str] = field(default_factory=dict)
     applied: list[str] = field(default_factory=list)
     unfitting: dict[str, str] = field(default_factory=dict)
 
@@ -199,10 +202,12 @@ class _Correcting:
         return None
 
     def _set_speaker(self, correction: SpeakerCorrection) -> str | None:
-        if not self._is_same_recording(correction.version, correction.speaker):
+        is_new = not correction.speaker.speech
+        anchors = () if is_new else (correction.speaker,)
+        if not self._is_same_recording(correction.version, *anchors):
             return OTHER_RECORDING
-        label = self._label(correction.speaker)
-        if label is None:
+        label = None if is_new else self._label(correction.speaker)
+        if label is None and not is_new:
             return NO_SPEAKER.format(correction.speaker.label)
         found = self._find(correction.words)
         if found is None and correction.version.etag == self.version.etag:
@@ -210,8 +215,19 @@ class _Correcting:
         if found is None:
             return NO_WORDS.format(correction.words.text)
         track, span = found
+        label = label or self._added(correction.speaker.label)
         track.words[span.slice] = [replace(word, speaker=label) for word in track.words[span.slice]]
         return None
+
+    def _added(self, name: str) -> str:
+        """The label of a speaker whom only people have heard: the next one that is free."""
+        for label, known in self.done.added.items():
+            if known == name:
+                return label
+        numbers = (f"SPEAKER_{number:02d}" for number in count())
+        label = next(n for n in numbers if n not in self.speech and n not in self.done.added)
+        self.done.added[label] = name
+        return label
 
     def _find(
         self, anchor: WordsAnchor, text: str | None = None
@@ -269,7 +285,7 @@ class _Correcting:
             raw = speaker_like(union(correction.speaker.speech), self.speech)
             (own if raw in (None, label) else inherited)[label] = correction.name
             self._tell(correction, None)
-        self.done.names = inherited | own
+        self.done.names = inherited | own | self.done.added
 
 
 def _merged_with(

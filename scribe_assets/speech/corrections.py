@@ -32,7 +32,8 @@ class SampleWord:
 @dataclass(frozen=True)
 class SpeakerAnchor:
     """A speaker by the speech: when, in seconds, and some of the words. `label` is what the speaker
-    was called then, for people who read it."""
+    was called then, for people who read it; without any speech it is the name of somebody whom the
+    diarization has not found."""
 
     label: str
     speech: list[TimeSpan]

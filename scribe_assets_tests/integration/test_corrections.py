@@ -160,6 +160,22 @@ def test_two_with_one_name_are_told_apart(embedded_storage: S3Storage, ref: Reco
         library.rename(storage, ref, "Tam", "Tem")
 
 
+def test_somebody_who_was_not_told_apart_becomes_a_speaker(
+    embedded_storage: S3Storage, ref: RecordingRef
+) -> None:
+    storage = embedded_storage
+    library.give(storage, ref, "Zoé", at=10, until=11, is_new=True)
+    library.give(storage, ref, "zoe\u0301", at=0, words="welcome")
+    said = [text for who, text in shown(result(storage, ref)) if who == "Zoé"]
+    assert said == ["welcome.", "Thank you"]
+    added = result(storage, ref).speakers[-1]
+    assert (added.label, added.by_hand, added.speech_seconds) == ("SPEAKER_03", True, 1.5)
+    assert fuse(storage, ref) == result(storage, ref)
+    for change in (library.rename, library.merge):
+        with pytest.raises(UsageError, match="was added by hand; undo that"):
+            change(storage, ref, "Zoé", A)
+
+
 def test_corrections_survive_labels_that_are_given_anew(
     embedded_storage: S3Storage, ref: RecordingRef
 ) -> None:

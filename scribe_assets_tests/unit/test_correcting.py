@@ -142,6 +142,20 @@ def test_a_stretch_of_another_speaker() -> None:
     ]
 
 
+def test_a_speaker_whom_the_diarization_has_not_found() -> None:
+    new = SpeakerAnchor("Zoé", [], [])
+    corrections = [replace(GIVEN, id=id_, words=words(text), speaker=new) for id_, text in NEW]
+    added = done(*corrections)
+    assert added.added == {"SPEAKER_03": "Zoé"} == added.names
+    assert [text for who, text in lines(added) if who == "SPEAKER_03"] == ["Thank you", "Indeed it"]
+    relabelled = done(*corrections, turns=renamed(**{A: "SPEAKER_03", B: B, C: C}))
+    assert relabelled.added == {A: "Zoé"}
+    assert relabelled.unfitting == {}
+
+
+NEW = [("1", "Thank you"), ("2", "Indeed it")]
+
+
 def test_a_text() -> None:
     assert lines(done(TEXT))[1] == (B, "Thank you Emmanuel, for having us.")
     (word,) = [word for word in spoken(done(TEXT)) if word.by_hand]
@@ -384,7 +398,7 @@ def test_nothing_is_lost_and_every_word_is_in_one_segment(
         for one in corrections
         if one.id in overtaken
     )
-    labels = {turn.speaker for turn in turns.turns}
+    labels = {turn.speaker for turn in turns.turns} | corrected.added.keys()
     assert {word.speaker for word in said} - {None} <= labels - corrected.merged.keys()
     assert corrected.names.keys() <= labels - corrected.merged.keys()
 
