@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from dagster import AssetKey, DagsterInstance
@@ -26,11 +27,12 @@ from scribe_assets.keys import RecordingRef
 from scribe_assets.library import corrections as library
 from scribe_assets.library.combining import combine, corrected_timeline
 from scribe_assets.library.naming import refresh_names
+from scribe_assets.library.people import list_people
 from scribe_assets.library.vocabulary import hot_words
 from scribe_assets.speech.corrections import LanguageCorrection, Version
 from scribe_assets.speech.timeline import Span, Timeline, TranscriptSegment, Word, clean_spans
 from scribe_assets.storage.changes import change_document, check_not_corrected, read_corrections
-from scribe_assets.storage.layout import processed_key
+from scribe_assets.storage.layout import AUDIO, processed_key
 from scribe_assets.storage.recordings import (
     read_document,
     read_status,
@@ -408,3 +410,17 @@ def test_a_new_instance_learns_of_corrections(
     (observed,) = instance.fetch_observations(AssetKey("corrections"), limit=5).records
     assert observed.asset_observation is not None
     assert observed.asset_observation.partition == ref.partition_key
+
+
+def test_a_voice_is_enrolled_only_when_asked_for(
+    embedded_storage: S3Storage, ref: RecordingRef, sample_recording: Path
+) -> None:
+    storage = embedded_storage
+    key = processed_key(ref, AUDIO)
+    storage.upload(sample_recording, storage.processed_bucket, key, "audio/flac")
+    assert CliRunner().invoke(app, ["rename", "a.wav", C, "Cleo"]).exit_code == 0
+    assert list(storage.objects(storage.identity_bucket)) == []
+    answer = CliRunner().invoke(app, ["rename", "a.wav", "cleo", "Cléo", "--enrol", "cleo"])
+    assert answer.exit_code == 0, answer.output
+    (person,) = list_people(storage, USER)
+    assert (person.person_id, person.name, person.samples) == ("cleo", "Cléo", 1)

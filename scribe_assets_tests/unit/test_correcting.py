@@ -94,7 +94,7 @@ MERGE = MergeCorrection("m", NOW, FIRST, speaker(C), speaker(A))
 GIVEN = SpeakerCorrection("s", NOW, FIRST, words("Thank you"), speaker(A))
 TEXT = TextCorrection("t", NOW, FIRST, words("Emanuel"), "Emmanuel,")
 LANGUAGE = LanguageCorrection("l", NOW, FIRST, "fr")
-EACH = [NAME, MERGE, GIVEN, TEXT, LANGUAGE]
+EACH: list[AnyCorrection] = [NAME, MERGE, GIVEN, TEXT, LANGUAGE]
 LONGER = TextCorrection("longer", NOW, FIRST, words("very"), "very very")
 SHORTER = TextCorrection("shorter", NOW, FIRST, words("better than expected."), "expected.")
 
@@ -313,7 +313,7 @@ TEXTS = st.lists(
 @st.composite
 def results(draw: st.DrawFn) -> tuple[Transcription, Timeline]:
     """Random words and turns that need not agree, on one or two tracks."""
-    tracks = draw(st.sampled_from([[None], [1, 2]]))
+    tracks: list[int | None] = [None] if draw(st.booleans()) else [1, 2]
     segments, turns = [], []
     for track in tracks:
         at = draw(st.floats(0, 2))
