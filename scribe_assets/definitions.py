@@ -5,7 +5,7 @@ from typing import Any
 
 from dagster import AssetsDefinition, Definitions, define_asset_job
 
-from scribe_assets.assets.external import identity_bank, uploads
+from scribe_assets.assets.external import corrections, identity_bank, uploads
 from scribe_assets.assets.identification import Identification
 from scribe_assets.assets.media_rules import MediaRules
 from scribe_assets.assets.people.reidentification import reidentification
@@ -16,6 +16,7 @@ from scribe_assets.assets.recording.fused_result import fused_result
 from scribe_assets.assets.recording.speaker_embeddings import speaker_embeddings
 from scribe_assets.assets.recording.speaker_identities import speaker_identities
 from scribe_assets.assets.recording.transcript import transcript
+from scribe_assets.assets.vocabulary_rules import VocabularyRules
 from scribe_assets.checks import CHECKS
 from scribe_assets.launcher import device_executor
 from scribe_assets.launcher.lease import Lease
@@ -66,7 +67,7 @@ def build_definitions(
         description="A user's voiceprints, and the names in all of the user's recordings.",
     )
     return Definitions(
-        assets=[uploads, identity_bank, *PEOPLE, *stages],
+        assets=[uploads, identity_bank, corrections, *PEOPLE, *stages],
         asset_checks=CHECKS,
         jobs=[job, refresh],
         sensors=[uploads_sensor(job), identity_bank_sensor(refresh), run_outcome_sensor],
@@ -74,6 +75,7 @@ def build_definitions(
             "storage": storage,
             "models": build_models(settings),
             "expected_languages": ExpectedLanguages(settings.languages),
+            "vocabulary": VocabularyRules(most=settings.vocabulary),
             "media_rules": MediaRules.from_settings(settings),
             "identification": Identification.from_settings(settings),
             "audio_io_manager": AudioIOManager(storage=storage),

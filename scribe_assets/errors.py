@@ -15,6 +15,7 @@
         ├── StorageUnavailableError   S3 does not answer, or not well
         │   └── BrokenOffError        an object arrived only in part
         ├── OverwrittenError          an upload was replaced while it was being converted
+        ├── CorrectedError            a result was corrected while it was being made
         └── DeviceWorkerError         the process that executed a step has died
 
 The message of an error is a sentence for people: what is wrong, where, and what to do. Assets turn
@@ -80,6 +81,10 @@ class BrokenOffError(StorageUnavailableError):
 
 class OverwrittenError(PassingError):
     """An upload was replaced while it was being converted; the next try takes the newer one."""
+
+
+class CorrectedError(PassingError):
+    """A result was corrected while it was being made; the next try has the correction."""
 
 
 class DeviceWorkerError(PassingError):

@@ -63,6 +63,8 @@ class Settings(DeviceSettings):
     """
     languages: Annotated[tuple[str, ...], NoDecode] = ()
     """ISO 639-1 codes of those that are expected; one of them is taken where none is likely."""
+    vocabulary: int = Field(50, ge=0, le=200)
+    """How many words that a user has corrected are expected in later recordings; 0: none."""
     max_hours: float = Field(24.0, gt=0)
     max_channels: int = Field(64, ge=1, le=64)
     min_sample_rate: int = Field(1_000, ge=1)

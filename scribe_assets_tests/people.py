@@ -18,7 +18,8 @@ from scribe_assets.artifacts.documents import (
     rounded,
 )
 from scribe_assets.keys import RecordingRef
-from scribe_assets.library.naming import combine, decide
+from scribe_assets.library.combining import combine
+from scribe_assets.library.naming import decide
 from scribe_assets.library.status import queued
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.speech.media_info import MediaInfo

@@ -21,7 +21,8 @@ from scribe_assets.artifacts.documents import (
 )
 from scribe_assets.assets.stage import stage
 from scribe_assets.keys import RecordingRef
-from scribe_assets.library.naming import combine, decide
+from scribe_assets.library.combining import combine
+from scribe_assets.library.naming import decide
 from scribe_assets.speech.media_info import MediaInfo
 from scribe_assets.speech.timeline import TranscriptSegment, Turn, Word
 from scribe_assets.speech.voices.voice import Voice

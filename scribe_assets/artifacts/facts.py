@@ -56,6 +56,7 @@ def facts(document: Document) -> Facts:
                 "words": len(words),
                 "words_in_overlap": sum(word.overlap for word in words),
                 "speakers": plain.facts(document),
+                **_corrections(document),
             }
         case Voiceprints():
             return {
@@ -65,6 +66,17 @@ def facts(document: Document) -> Facts:
                 "samples": sum(len(person.samples) for person in document.people),
             }
     return {}
+
+
+def _corrections(result: Result) -> Facts:
+    """How many corrections are in a result, and which fit nothing; nothing where there are none."""
+    if result.corrections is None:
+        return {}
+    unfitting = [f"{one.kind} {one.id}: {one.why}" for one in result.corrections.unfitting]
+    return {
+        "corrections": result.corrections.applied,
+        "corrections_unfitting": "; ".join(unfitting) or "none",
+    }
 
 
 def _recording(recording: Recording) -> Facts:

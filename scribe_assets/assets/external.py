@@ -1,4 +1,4 @@
-"""What people write and Scribe reads: the uploads and the identity bank."""
+"""What people write and Scribe reads: the uploads, the identity bank and the corrections."""
 
 from dagster import AssetSpec
 
@@ -15,6 +15,13 @@ identity_bank = AssetSpec(
     "identity_bank",
     description="Enrolled people: a folder with a profile and voice samples for each.",
     partitions_def=users,
+    group_name="recording",
+    kinds={"s3"},
+)
+corrections = AssetSpec(
+    "corrections",
+    description="What people have put right of a recording: names, speakers, words, the language.",
+    partitions_def=recordings,
     group_name="recording",
     kinds={"s3"},
 )

@@ -7,7 +7,7 @@ Not here: what a command does (`library/`), so that nothing has to be done from 
 imports this package.
 """
 
-from scribe_assets.cli import people, recordings, search, stack
+from scribe_assets.cli import corrections, people, recordings, search, stack
 from scribe_assets.cli.app import app, main
 
 __all__ = ["app", "main"]
@@ -22,6 +22,10 @@ for command in (
     recordings.status,
     recordings.show,
     search.search,
+    corrections.rename,
+    corrections.merge,
+    corrections.correct,
+    corrections.corrections,
     people.enroll,
     people.people,
     people.forget,

@@ -21,6 +21,7 @@ from dagster import (
     MetadataValue,
 )
 
+from scribe_assets.instance.corrections import observe
 from scribe_assets.keys import user_key
 from scribe_assets.library.inventory import (
     STAGES,
@@ -125,6 +126,8 @@ def _tell(
                 tags={DATA_VERSION_TAG: DataVersion(status.source.etag).value},
             )
         )
+        if inventory.corrections:
+            observe(instance, storage, inventory.ref, inventory.corrections)
     for artifact in inventory.artifacts:
         if key not in made[artifact.asset]:
             _materialize(instance, artifact, key, told)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from scribe_assets.artifacts.documents import (
+    Corrections,
     Diarization,
     Document,
     Recording,
@@ -57,12 +58,14 @@ class Inventory:
         ref: the recording.
         status: as it is; None where it cannot be read.
         artifacts: in the order of the stages.
+        corrections: what people have put right; None where nobody has.
         problems: sentences about what cannot be read.
     """
 
     ref: RecordingRef
     status: Status | None = None
     artifacts: list[Artifact] = field(default_factory=list)
+    corrections: Corrections | None = None
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -104,6 +107,11 @@ def take_inventory(storage: S3Storage, ref: RecordingRef, names: set[str]) -> In
         found.problems.append(str(error))
     if not found.is_done:
         return found
+    if Corrections.file_name in names:
+        try:
+            found.corrections = read_document(storage, ref, Corrections)
+        except UNREADABLE as error:
+            found.problems.append(str(error))
     for asset, kind in STAGES.items():
         if kind.file_name not in names:
             continue

@@ -1,31 +1,23 @@
 """Who the speakers of recordings are, decided from what is kept of their voices.
 
-No audio and no model is needed. The assets call `decide`, `without_forgotten` and `combine` for one
-recording; `refresh_names` does all of it for every recording of a user, after the identity bank or
-the threshold has changed.
+No audio and no model is needed. The assets call `decide` and `without_forgotten` for one recording;
+`refresh_names` does all of it for every recording of a user, after the identity bank or the
+threshold has changed.
 """
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from scribe_assets.artifacts.documents import (
-    Diarization,
-    Models,
-    Recording,
     Result,
-    Source,
-    Speaker,
     SpeakerEmbeddings,
     SpeakerIdentities,
-    Transcript,
     Voiceprints,
 )
 from scribe_assets.errors import DocumentError, MissingObjectError
 from scribe_assets.keys import RecordingRef
-from scribe_assets.speech.fusion import fuse
-from scribe_assets.speech.timeline import Timeline, Transcription
+from scribe_assets.library.combining import refresh_result
 from scribe_assets.speech.voices.identification import (
     SAME_VOICE_AS,
     THRESHOLD,
@@ -35,7 +27,6 @@ from scribe_assets.speech.voices.identification import (
 from scribe_assets.speech.voices.voice import Identity, Voiceprint
 from scribe_assets.storage.bank import folders, read_voiceprints
 from scribe_assets.storage.recordings import (
-    is_same_version,
     read_document,
     recordings_with,
     write_document,
@@ -141,60 +132,6 @@ def _mentioned(people: set[str], reason: str) -> set[str]:
     return set(re.findall(rf"(?<![\w.-])(?:{ids})(?![\w-])", reason))
 
 
-def combine(
-    recording: Recording,
-    diarization: Diarization,
-    identities: SpeakerIdentities,
-    transcript: Transcript,
-) -> Result:
-    """Who said what when; the documents are of one version of the upload (`check_versions`)."""
-    return Result(
-        recording_id=recording.recording_id,
-        user_id=recording.user_id,
-        job_id=recording.options.job_id,
-        source=recording.source,
-        duration=recording.duration,
-        warnings=[*recording.damage, *transcript.warnings],
-        **_content(diarization, identities, transcript),
-    )
-
-
-def _content(
-    diarization: Diarization, identities: SpeakerIdentities, transcript: Transcript
-) -> dict[str, Any]:
-    """The fields of a result that do not come from the recording."""
-    return {
-        "language": transcript.language,
-        "language_probability": transcript.language_probability,
-        "models": Models(
-            diarization=diarization.model,
-            embedding=identities.model,
-            transcription=transcript.model,
-        ),
-        "speakers": speakers_of(identities),
-        "segments": fuse(
-            Transcription(
-                transcript.language, transcript.language_probability, transcript.segments
-            ),
-            Timeline(diarization.turns, diarization.exclusive),
-        ),
-    }
-
-
-def speakers_of(identities: SpeakerIdentities) -> list[Speaker]:
-    """The speakers of a result."""
-    return [
-        Speaker(
-            label=identity.label,
-            person_id=identity.person_id,
-            name=identity.name,
-            score=identity.score,
-            speech_seconds=identity.speech_seconds,
-        )
-        for identity in identities.identities
-    ]
-
-
 def refresh_names(
     storage: S3Storage,
     user_id: str,
@@ -262,46 +199,5 @@ def refresh_recording(
     if identities != before:
         changed = identities
         write_document(storage, ref, identities)
-    result = _refresh_result(storage, ref, identities)
+    result = refresh_result(storage, ref, identities)
     return Refreshed(ref, changed, result, problem)
-
-
-def _refresh_result(
-    storage: S3Storage, ref: RecordingRef, identities: SpeakerIdentities
-) -> Result | None:
-    """Write a result whose speakers are not those of the identities, and return it.
-
-    The result itself is compared, and not only the identities with what they were: when writing a
-    result fails after its identities were written, the next try finds them unchanged. The same is
-    true when a run writes its result while the names are refreshed.
-    """
-    try:
-        before = read_document(storage, ref, Result)
-    except MissingObjectError:  # its run goes on, and takes what is written now
-        return None
-    if before.speakers == speakers_of(identities):
-        return None
-    diarization = read_document(storage, ref, Diarization)
-    transcript = read_document(storage, ref, Transcript)
-    # While a newer version of the upload is being processed, the result is still the old one's.
-    if not all(
-        is_same_version(_source(storage, ref, document), before.source)
-        for document in (diarization, identities, transcript)
-    ):
-        return None
-    result = before.model_copy(update=_content(diarization, identities, transcript))
-    # A run may have written the result of a newer version in the meantime.
-    if result == before or read_document(storage, ref, Result) != before:
-        return None
-    write_document(storage, ref, result)
-    return result
-
-
-def _source(
-    storage: S3Storage,
-    ref: RecordingRef,
-    document: Diarization | SpeakerIdentities | Transcript,
-) -> Source:
-    """The version of the upload that a document was made from; for one that an older Scribe made,
-    and that does not name it, the version that the recording is of."""
-    return document.source or read_document(storage, ref, Recording).source

@@ -5,10 +5,11 @@ from pathlib import Path
 from scribe_assets.artifacts.documents import Diarization, label_of
 from scribe_assets.errors import MediaError, MissingObjectError, UsageError
 from scribe_assets.keys import RecordingRef
+from scribe_assets.library.combining import corrected_timeline
 from scribe_assets.speech import media
 from scribe_assets.speech.activity import speech_regions
 from scribe_assets.speech.conversion import decode
-from scribe_assets.speech.timeline import Timeline, clean_spans, longest
+from scribe_assets.speech.timeline import clean_spans, longest
 from scribe_assets.speech.voices.samples import MAX_SPEECH_SECONDS, MIN_SPEECH_SECONDS
 from scribe_assets.storage.layout import AUDIO, processed_key
 from scribe_assets.storage.recordings import read_document
@@ -54,7 +55,7 @@ def cut_sample(storage: S3Storage, ref: RecordingRef, speaker: str, folder: Path
         raise UsageError(
             f"{ref.recording_id} has not been diarized yet; see 'scribe status'"
         ) from error
-    timeline = Timeline(diarization.turns, diarization.exclusive)
+    timeline = corrected_timeline(storage, ref, diarization)
     speaker = label_of(speaker)
     if speaker not in timeline.speakers:
         speakers = ", ".join(timeline.speakers) or "nobody"

@@ -2,7 +2,6 @@
 there is no index that could be out of date."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,14 +11,11 @@ from scribe_assets.errors import UsageError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library.recordings import ANY_USER, UNREADABLE
 from scribe_assets.speech.timeline import SpokenSegment
-from scribe_assets.speech.words import is_spaced, separators
+from scribe_assets.speech.words import folded, is_spaced, separators
 from scribe_assets.storage.recordings import read_document, recordings_with
 from scribe_assets.storage.s3 import S3Storage
 
 READERS = 16
-
-LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d"})
-"""Letters that Unicode does not take apart."""
 
 
 @dataclass(frozen=True)
@@ -39,21 +35,6 @@ class Hit:
     start: float
     speaker: str
     text: str
-
-
-def folded(text: str) -> str:
-    """Text without accents, case and punctuation, a space between words.
-
-    >>> folded("C'est l'ÉTÉ, bœuf !")
-    'c est l ete boeuf'
-    """
-    apart = unicodedata.normalize("NFKD", text.casefold().translate(LIGATURES))
-    letters = "".join(
-        character if character.isalnum() else " "
-        for character in apart
-        if not unicodedata.combining(character)
-    )
-    return " ".join(letters.split())
 
 
 def hits(result: Result, ref: RecordingRef, words: str) -> Iterator[Hit]:

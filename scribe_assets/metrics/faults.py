@@ -10,7 +10,7 @@ OTHER = "other"
 KINDS = {
     "media": (errors.MediaError,),
     "document": (errors.DocumentError, errors.VersionError),
-    "overwritten": (errors.OverwrittenError,),
+    "overwritten": (errors.OverwrittenError, errors.CorrectedError),
     STORAGE: (
         errors.StorageRefusedError,
         errors.KeyTooLongError,

@@ -1,6 +1,6 @@
 """Who said what: each word of a transcript goes to a speaker of the timeline."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from scribe_assets.speech.timeline import (
     SpokenSegment,
@@ -31,11 +31,22 @@ def fuse(transcription: Transcription, timeline: Timeline) -> list[SpokenSegment
     Returns:
         Segments in order of time, each of one speaker and in one language.
     """
+    return segments_of(spoken_words(transcription, timeline), transcription.language)
+
+
+@dataclass(frozen=True)
+class SpokenTrack:
+    """The words of a track in order of time, each with its speaker, and the language of each."""
+
+    words: list[SpokenWord]
+    languages: list[str | None]
+
+
+def spoken_words(transcription: Transcription, timeline: Timeline) -> list[SpokenTrack]:
+    """Every word with its speaker, by track; one track where a recording is not divided."""
     tracks = {segment.track: None for segment in transcription.segments}
-    fused = [
-        spoken
-        for track in tracks
-        for spoken in _fuse_track(
+    return [
+        _spoken_track(
             replace(
                 transcription,
                 segments=[part for part in transcription.segments if part.track == track],
@@ -43,6 +54,28 @@ def fuse(transcription: Transcription, timeline: Timeline) -> list[SpokenSegment
             _of_track(timeline, track),
             timeline.turns,
         )
+        for track in tracks
+    ]
+
+
+def segments_of(tracks: list[SpokenTrack], main_language: str | None) -> list[SpokenSegment]:
+    """The segments of words with speakers, in order of time.
+
+    Args:
+        tracks: each has segments of its own.
+        main_language: that of the recording, which segments do not name.
+    """
+    fused = [
+        SpokenSegment(
+            start=group[0].start,
+            end=max(word.end for word in group),
+            speaker=group[0].speaker,
+            text=join_words([word.word for word in group], language),
+            words=group,
+            language=None if language == main_language else language,
+        )
+        for track in tracks
+        for group, language in _groups(track.words, track.languages)
     ]
     return fused if len(tracks) < 2 else sorted(fused, key=lambda part: (part.start, part.end))
 
@@ -62,10 +95,10 @@ def _of_track(timeline: Timeline, track: int | None) -> Timeline:
     return Timeline(own, exclusive + lost)
 
 
-def _fuse_track(
+def _spoken_track(
     transcription: Transcription, timeline: Timeline, turns: list[Turn]
-) -> list[SpokenSegment]:
-    """The segments of one track.
+) -> SpokenTrack:
+    """The words of one track.
 
     Args:
         transcription: of the track.
@@ -81,17 +114,7 @@ def _fuse_track(
         key=lambda pair: (pair[0].start, pair[0].end),
     )
     spoken = _with_speakers([word for word, _ in heard], timeline, turns)
-    return [
-        SpokenSegment(
-            start=group[0].start,
-            end=max(word.end for word in group),
-            speaker=group[0].speaker,
-            text=join_words([word.word for word in group], language),
-            words=group,
-            language=None if language == transcription.language else language,
-        )
-        for group, language in _groups(spoken, [language for _, language in heard])
-    ]
+    return SpokenTrack(spoken, [language for _, language in heard])
 
 
 def _with_speakers(

@@ -130,6 +130,7 @@ class TimeSpan(Span[float]):
 
 # The metadata is for pydantic: JSON has the field only where it says something.
 _ONLY_WHERE_SET = {"exclude_if": lambda value: value is None}
+_ONLY_WHERE_TRUE = {"exclude_if": lambda value: not value}
 
 
 @dataclass(frozen=True, order=True)
@@ -232,11 +233,12 @@ class SpokenWord(Word):
     """A word and its speaker; `overlap` where somebody else speaks at the same time.
 
     `speaker` is None only in a recording, or a track of it, in which diarization found no speech at
-    all.
+    all. `by_hand` marks a word that a person has corrected; it has probability 1.
     """
 
     speaker: str | None
     overlap: bool
+    by_hand: bool = field(default=False, metadata=_ONLY_WHERE_TRUE)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ Latin letters, or speech in another language that the model took for that one. B
 words there is a space all the same.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
@@ -26,6 +28,11 @@ UNSPACED_BLOCKS = (
 )
 """First and last character of the blocks of Unicode that those languages are written in. Hangul,
 with which Korean is written, is not among them: it has spaces."""
+
+
+_UNSPACED = "".join(f"{first}-{last}" for first, last in UNSPACED_BLOCKS)
+LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d"})
+"""Letters that Unicode does not take apart."""
 
 
 def is_spaced(language: str | None) -> bool:
@@ -76,6 +83,36 @@ def join_words(words: Sequence[str], language: str | None) -> str:
     )
 
 
+def split_words(text: str, language: str | None) -> list[str]:
+    """Text that a person has written as words, so that `join_words` gives it again: at spaces, and
+    in a language without spaces at each of its letters. A mark that stands alone belongs to the
+    word before it, or to the first one.
+
+    >>> split_words("Ça va ?", "fr"), split_words("明日Dagster Cloudを", "ja")
+    (['Ça', 'va\\xa0?'], ['明', '日', 'Dagster', 'Cloud', 'を'])
+    """
+    pieces: list[str] = []
+    glued = False
+    for part in text.split():
+        spaced = True
+        for piece in [part] if is_spaced(language) else _letters(part):
+            mark = not any(character.isalnum() for character in piece)
+            if pieces and (mark or glued):
+                pieces[-1] += ("\u00a0" if spaced and is_spaced(language) else "") + piece
+                glued = False
+            else:
+                pieces.append(piece)
+                glued = mark
+            spaced = False
+    return pieces
+
+
+def _letters(text: str) -> list[str]:
+    """Text in a language without spaces, in its letters and in words of others, with the marks that
+    follow them."""
+    return re.findall(rf"[{_UNSPACED}]|[^{_UNSPACED}]+", text)
+
+
 def join_texts(texts: Iterable[tuple[str, str | None]]) -> str:
     """Texts with their languages, one after the other as one text.
 
@@ -92,6 +129,21 @@ def join_texts(texts: Iterable[tuple[str, str | None]]) -> str:
         joined += " " + text if joined and space else text
         spaced_before = spaced
     return joined
+
+
+def folded(text: str) -> str:
+    """Text without accents, case and punctuation, a space between words.
+
+    >>> folded("C'est l'ÉTÉ, bœuf !")
+    'c est l ete boeuf'
+    """
+    apart = unicodedata.normalize("NFKD", text.casefold().translate(LIGATURES))
+    letters = "".join(
+        character if character.isalnum() else " "
+        for character in apart
+        if not unicodedata.combining(character)
+    )
+    return " ".join(letters.split())
 
 
 def _is_unspaced(character: str) -> bool:

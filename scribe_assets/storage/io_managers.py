@@ -22,6 +22,7 @@ from scribe_assets.artifacts.documents import Document, Recording
 from scribe_assets.errors import DocumentError, MissingObjectError
 from scribe_assets.failures import permanent_failures
 from scribe_assets.keys import RecordingRef
+from scribe_assets.storage.changes import check_not_corrected
 from scribe_assets.storage.layout import processed_key
 from scribe_assets.storage.recordings import ConvertedAudio, read_document, write_document
 from scribe_assets.storage.s3 import S3Storage
@@ -44,6 +45,7 @@ class DocumentIOManager(ConfigurableIOManager):
         with permanent_failures():
             check_not_overtaken(self.storage, ref, obj)
             uri = write_document(self.storage, ref, obj)
+            check_not_corrected(self.storage, ref, obj)
         context.add_output_metadata({"uri": MetadataValue.url(uri)})
 
     def load_input(self, context: InputContext) -> Any:

@@ -102,3 +102,8 @@ def probe_key(token: str) -> str:
 def voiceprints_key(user_id: str) -> str:
     """Key of a user's voiceprints in the processed bucket. No recording is called so."""
     return f"{user_id}/voiceprints.json"
+
+
+def vocabulary_key(user_id: str) -> str:
+    """Key of a user's vocabulary in the processed bucket. No recording is called so."""
+    return f"{user_id}/vocabulary.json"

@@ -42,6 +42,7 @@ def lines(text: str) -> list[str]:
 
 def test_the_commands_are_listed_in_their_order() -> None:
     commands = ["up", "demo", "doctor", "rebuild", "upload", "status", "show", "search"]
+    commands += ["rename", "merge", "correct", "corrections"]
     commands += ["enroll", "people", "forget", "reidentify"]
     words = [line.strip("│ ").split(" ")[0] for line in run("--help").stdout.splitlines()]
     assert [word for word in words if word in commands] == commands

@@ -27,6 +27,7 @@ def test_lineage_goes_from_the_sources_to_the_result() -> None:
         "voiceprints",
         "speaker_identities",
         "transcript",
+        "corrections",
     }
 
 

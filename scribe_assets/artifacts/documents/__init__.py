@@ -7,6 +7,12 @@ dataclasses are imported.
 """
 
 from scribe_assets.artifacts.documents.base import Document
+from scribe_assets.artifacts.documents.corrections import (
+    Corrections,
+    CorrectionsApplied,
+    Unfitting,
+    Vocabulary,
+)
 from scribe_assets.artifacts.documents.diarization import Diarization
 from scribe_assets.artifacts.documents.embeddings import (
     SpeakerEmbedding,
@@ -34,6 +40,8 @@ from scribe_assets.artifacts.documents.transcript import Transcript
 
 __all__ = [
     "DOCUMENTS",
+    "Corrections",
+    "CorrectionsApplied",
     "Diarization",
     "Document",
     "EnrolledPerson",
@@ -53,6 +61,8 @@ __all__ = [
     "TakenTrack",
     "TracksTaken",
     "Transcript",
+    "Unfitting",
+    "Vocabulary",
     "Voiceprints",
     "as_array",
     "label_of",
@@ -68,9 +78,11 @@ DOCUMENTS: dict[str, type[Document]] = {
             SpeakerEmbeddings,
             SpeakerIdentities,
             Transcript,
+            Corrections,
             Result,
             Status,
             Voiceprints,
+            Vocabulary,
         )
     },
     "options": Options,

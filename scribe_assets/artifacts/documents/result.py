@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from scribe_assets.artifacts.documents.base import Document
+from scribe_assets.artifacts.documents.corrections import CorrectionsApplied
 from scribe_assets.artifacts.documents.recording import Source
 from scribe_assets.artifacts.documents.text import looks, one_line
 from scribe_assets.speech.timeline import SpokenSegment
@@ -46,17 +47,20 @@ class Models(Document):
 
 
 class Speaker(Document):
-    """A speaker of a result; `person_id`, `name` are None for somebody unknown."""
+    """A speaker of a result; `person_id`, `name` are None for somebody unknown. `by_hand` marks a
+    name that a person has set."""
 
     label: str
     person_id: str | None
     name: str | None
     score: float | None
     speech_seconds: float
+    by_hand: bool = Field(default=False, exclude_if=lambda value: not value)
 
 
 class Result(Document):
-    """result.json: who said what when. `warnings` says what of the upload could not be used."""
+    """result.json: who said what when. `warnings` says what of the upload could not be used,
+    `corrections` what of corrections.json is in it."""
 
     file_name = "result.json"
     schema_version: Literal[1] = 1
@@ -71,6 +75,9 @@ class Result(Document):
     speakers: list[Speaker]
     segments: list[SpokenSegment]
     warnings: list[str] = Field(default_factory=list)
+    corrections: CorrectionsApplied | None = Field(
+        default=None, exclude_if=lambda value: value is None
+    )
 
     def display_name(self, label: str | None) -> str:
         """A speaker's name for people, in one line: the name where known, else as `called`.

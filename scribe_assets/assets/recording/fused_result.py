@@ -5,10 +5,13 @@ from dagster import AssetExecutionContext, MetadataValue, Output, asset
 from scribe_assets.artifacts.documents import Diarization, Result, SpeakerIdentities, Transcript
 from scribe_assets.artifacts.facts import facts
 from scribe_assets.artifacts.formats import md
+from scribe_assets.assets.external import corrections as corrections_by_hand
 from scribe_assets.assets.stage import stage
 from scribe_assets.failures import PASSING_FAULTS
-from scribe_assets.library.naming import combine, without_forgotten
+from scribe_assets.library.combining import combine
+from scribe_assets.library.naming import without_forgotten
 from scribe_assets.partitions import recordings
+from scribe_assets.storage.changes import read_corrections
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.storage.versions import check_versions
@@ -18,6 +21,7 @@ PREVIEW_LINES = 40
 
 @asset(
     partitions_def=recordings,
+    deps=[corrections_by_hand],
     io_manager_key="document_io_manager",
     retry_policy=PASSING_FAULTS,
     group_name="recording",
@@ -36,7 +40,8 @@ def fused_result(
     with stage(context, storage, recording.source, recording.options.job_id) as running:
         check_versions(recording, diarization, speaker_identities, transcript)
         identities = without_forgotten(storage, running.ref.user_id, speaker_identities)
-        result = combine(recording, diarization, identities, transcript)
+        corrections = read_corrections(storage, running.ref)
+        result = combine(recording, diarization, identities, transcript, corrections)
         preview = "\n".join(md.render(result).splitlines()[:PREVIEW_LINES])
         return Output(
             result,

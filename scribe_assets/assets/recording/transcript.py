@@ -6,13 +6,17 @@ from scribe_assets.artifacts.documents import Transcript
 from scribe_assets.artifacts.facts import facts
 from scribe_assets.artifacts.formats.md import escape
 from scribe_assets.assets.stage import stage
+from scribe_assets.assets.vocabulary_rules import VocabularyRules
 from scribe_assets.failures import PASSING_FAULTS
+from scribe_assets.library.combining import language_by_hand
+from scribe_assets.library.vocabulary import hot_words
 from scribe_assets.partitions import recordings
 from scribe_assets.speech.engine.registry import ModelRegistry
 from scribe_assets.speech.tracks.merging import merge_transcriptions
 from scribe_assets.speech.transcription.languages import ExpectedLanguages
 from scribe_assets.speech.transcription.transcribe import transcribe
 from scribe_assets.speech.words import join_texts
+from scribe_assets.storage.changes import read_corrections
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.tags import ON_DEVICE, PRIORITY_TAG, TRANSCRIPTION_PRIORITY
@@ -33,6 +37,7 @@ def transcript(
     storage: S3Storage,
     models: ResourceParam[ModelRegistry],
     expected_languages: ResourceParam[ExpectedLanguages],
+    vocabulary: VocabularyRules,
     converted_audio: ConvertedAudio,
 ) -> Output[Transcript]:
     """Language, segments, and words with times and probabilities."""
@@ -40,14 +45,18 @@ def transcript(
     languages = recording.options.languages
     expected = expected_languages if languages is None else ExpectedLanguages(languages)
     with stage(context, storage, recording.source, recording.options.job_id) as running:
+        by_hand = language_by_hand(read_corrections(storage, running.ref))
+        hotwords = hot_words(
+            storage, running.ref.user_id, recording.options.hotwords, vocabulary.most
+        )
         with converted_audio.open_tracks() as tracks, models.transcriber() as model:
             said = merge_transcriptions(
                 [
                     transcribe(
                         model,
                         track,
-                        language=recording.options.language,
-                        hotwords=recording.options.hotwords,
+                        language=by_hand or recording.options.language,
+                        hotwords=hotwords,
                         progress=progress,
                         expected=expected,
                     )
