@@ -24,6 +24,7 @@ from scribe_assets.artifacts.documents import (
 )
 from scribe_assets.errors import DocumentError, MissingObjectError
 from scribe_assets.keys import RecordingRef
+from scribe_assets.library.comparison import forget_in_previous
 from scribe_assets.speech.fusion import fuse
 from scribe_assets.speech.timeline import Timeline, Transcription
 from scribe_assets.speech.voices.identification import (
@@ -225,6 +226,7 @@ def refresh_names(
             except (DocumentError, MissingObjectError) as error:
                 yield Refreshed(ref, problem=str(error))
             progress(number / len(refs))
+        forget_in_previous(storage, user_id)
         if read_voiceprints(storage, user_id) == enrolled:
             return
 
