@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 DEFAULT_USER = "default"
+ANY_USER = ""
+"""Instead of a user: whoever the recording belongs to."""
+
 MAX_ID_LENGTH = 96
 DIGEST_LENGTH = 16
 """Characters of base32, 80 bits: a collision is expected after 10^12 recordings."""

@@ -52,6 +52,9 @@ JOB_ID_TAG = "scribe/job_id"
 """Of a run of a recording: whose it is, the key and the ETag of the upload, and the client's own
 word for the job."""
 
+ASKED_TAG = "scribe/asked"
+"""Of a run of a recording that a person asked for: it is done, whatever there is already."""
+
 BANK_VERSION_TAG = "scribe/bank_version"
 """Of a run that renames speakers: the version of the user's identity bank that it was asked for,
 and the number of that change. A retry has it, too: Dagster copies the tags of the failed run."""

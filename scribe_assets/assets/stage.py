@@ -1,18 +1,18 @@
 """What all stages have in common: the status they report, their progress, and how they fail."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from dagster import AssetExecutionContext, DagsterInstance, DagsterRun
 
 from scribe_assets.artifacts.documents import Source
-from scribe_assets.errors import MissingObjectError, PermanentError
+from scribe_assets.errors import MissingObjectError, PermanentError, ScribeError
 from scribe_assets.failures import permanent_failures
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library.recordings import has_current_result
-from scribe_assets.library.status import started
+from scribe_assets.library.status import advanced, started
 from scribe_assets.speech.progress import Progress as ProgressOf
 from scribe_assets.speech.progress import part_of
 from scribe_assets.storage.recordings import (
@@ -24,16 +24,17 @@ from scribe_assets.storage.recordings import (
     write_status,
 )
 from scribe_assets.storage.s3 import S3Storage
-from scribe_assets.tags import ETAG_TAG, PARENT_RUN_ID_TAG, RETRY_NUMBER_TAG
+from scribe_assets.tags import ASKED_TAG, ETAG_TAG, PARENT_RUN_ID_TAG, RETRY_NUMBER_TAG
 
 PROGRESS_SECONDS = 5.0
 
 
 @dataclass
 class Progress:
-    """The progress of long work, written into the run's log."""
+    """The progress of long work, written into the run's log, and told to whoever else wants it."""
 
     context: AssetExecutionContext
+    tell: Callable[[float], None] = lambda _done: None
     started: float = field(default_factory=time.monotonic)
     _logged: float = field(default=0.0, init=False)
     _logged_after: float = field(default=0.0, init=False)
@@ -43,6 +44,7 @@ class Progress:
         if done >= self._logged + 0.1 and self.seconds >= self._logged_after + PROGRESS_SECONDS:
             self._logged, self._logged_after = done, self.seconds
             self.context.log.info(f"{done:.0%} after {self.seconds:.1f} s")
+            self.tell(done)
 
     @property
     def seconds(self) -> float:
@@ -91,6 +93,16 @@ class Stage:
         if status is not None:
             write_status(self.storage, status)
 
+    def tell(self, done: float) -> None:
+        """Write into status.json how far the stage is. S3 may fail: the next time tells it."""
+        context = self.progress.context
+        with suppress(ScribeError):
+            before = read_status(self.storage, self.ref)
+            step = context.asset_key.to_user_string()
+            status = advanced(before, context.run_id, step, done)
+            if status is not None:
+                write_status(self.storage, status)
+
     def _is_newest(self, shown: Source, own: Source) -> bool:
         """Whether the version that the status shows is another one than this stage's, and the one
         that lies in the bucket."""
@@ -126,7 +138,8 @@ def is_the_sensors(instance: DagsterInstance, run: DagsterRun | None) -> bool:
     """Whether the sensor of the uploads asked for a run, or for the one of which it is a retry."""
     while run is not None and RETRY_NUMBER_TAG in run.tags:
         run = instance.get_run_by_id(run.tags[PARENT_RUN_ID_TAG])
-    return run is not None and ETAG_TAG in run.tags and PARENT_RUN_ID_TAG not in run.tags
+    by_hand = PARENT_RUN_ID_TAG, ASKED_TAG
+    return run is not None and ETAG_TAG in run.tags and not any(tag in run.tags for tag in by_hand)
 
 
 @contextmanager
@@ -147,6 +160,7 @@ def stage(
     with permanent_failures():
         ref = RecordingRef.from_partition_key(context.partition_key)
         running = Stage(ref, Progress(context), storage)
+        running.progress.tell = running.tell
         if source is None:
             status = read_status(storage, ref)
             found = to_source(find_upload(storage, ref))

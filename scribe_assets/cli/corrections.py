@@ -1,22 +1,19 @@
 """The commands that put results right: `rename`, `merge`, `correct`, `corrections`."""
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from scribe_assets.artifacts.formats.plain import visible
 from scribe_assets.cli.app import Key, User, log, open_storage, out
 from scribe_assets.errors import SettingsError, UsageError
-from scribe_assets.keys import RecordingRef
-from scribe_assets.library import corrections as library
-from scribe_assets.library.people import enrol_from_recording
-from scribe_assets.library.person_ids import check_ids
-from scribe_assets.library.recordings import ANY_USER, find_recording
-from scribe_assets.settings import Settings
-from scribe_assets.storage.s3 import S3Storage
+from scribe_assets.keys import ANY_USER, RecordingRef
+
+if TYPE_CHECKING:
+    from scribe_assets.library.corrections import Change
+    from scribe_assets.storage.s3 import S3Storage
 
 Who = Annotated[str, typer.Argument(help="Label, such as SPEAKER_01, or name.")]
 
@@ -32,6 +29,11 @@ def rename(
     user: User = ANY_USER,
 ) -> None:
     """Give a speaker a name that lasts."""
+    from scribe_assets.library import corrections as library
+    from scribe_assets.library.people import enrol_from_recording
+    from scribe_assets.library.person_ids import check_ids
+    from scribe_assets.library.recordings import find_recording
+
     storage = open_storage()
     ref = find_recording(storage, key, user)
     if enrol is not None:
@@ -51,6 +53,9 @@ def merge(
     user: User = ANY_USER,
 ) -> None:
     """Say that two speakers are one."""
+    from scribe_assets.library import corrections as library
+    from scribe_assets.library.recordings import find_recording
+
     storage = open_storage()
     ref = find_recording(storage, key, user)
     change = library.merge(storage, ref, speaker, into)
@@ -72,6 +77,9 @@ def correct(
     user: User = ANY_USER,
 ) -> None:
     """Put right what was said, who said it, or in which language. It lasts."""
+    from scribe_assets.library import corrections as library
+    from scribe_assets.library.recordings import find_recording
+
     if sum(given is not None for given in (text, speaker, language, undo or None)) != 1:
         raise UsageError(
             "give one of --text, --speaker, --language and --undo, such as "
@@ -102,6 +110,10 @@ def correct(
 
 def corrections(key: Key, user: User = ANY_USER) -> None:
     """List what was put right in a recording, and what of it fits nothing now."""
+    from scribe_assets.artifacts.formats.plain import visible
+    from scribe_assets.library import corrections as library
+    from scribe_assets.library.recordings import find_recording
+
     storage = open_storage()
     listed = library.list_corrections(storage, find_recording(storage, key, user))
     if not listed:
@@ -132,8 +144,10 @@ def seconds(text: str) -> float:
     return total
 
 
-def _tell(storage: S3Storage, ref: RecordingRef, change: library.Change, what: str) -> None:
+def _tell(storage: "S3Storage", ref: RecordingRef, change: "Change", what: str) -> None:
     """Say what has changed, and tell Dagster."""
+    from scribe_assets.artifacts.formats.plain import visible
+
     out.print(visible(what), markup=False)
     told = change.result.corrections
     for one in told.unfitting if told else []:
@@ -145,8 +159,10 @@ def _tell(storage: S3Storage, ref: RecordingRef, change: library.Change, what: s
     _tell_dagster(storage, ref)
 
 
-def _tell_dagster(storage: S3Storage, ref: RecordingRef) -> None:
+def _tell_dagster(storage: "S3Storage", ref: RecordingRef) -> None:
     """Dagster shows the corrections, and the result that was written; where it is set up."""
+    from scribe_assets.settings import Settings
+
     settings = Settings.load()
     if not (settings.home / "dagster").is_dir() and not settings.has_postgres:
         return

@@ -3,22 +3,30 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from scribe_assets.artifacts.documents.text import one_line
-from scribe_assets.cli.app import User, log, open_storage, out
+from scribe_assets.cli.app import (
+    ForPrograms,
+    User,
+    Yes,
+    confirmed,
+    loading,
+    log,
+    open_storage,
+    out,
+    stopped_with,
+)
 from scribe_assets.errors import UsageError
-from scribe_assets.keys import DEFAULT_USER
-from scribe_assets.library import people as library
-from scribe_assets.library.naming import refresh_names
-from scribe_assets.library.recordings import ANY_USER, find_recording
-from scribe_assets.settings import Settings
-from scribe_assets.storage.s3 import S3Storage
+from scribe_assets.keys import ANY_USER, DEFAULT_USER
+
+if TYPE_CHECKING:
+    from scribe_assets.library.people import LastHeard, ListedPerson
+    from scribe_assets.storage.s3 import S3Storage
 
 
 def enroll(
@@ -37,16 +45,21 @@ def enroll(
     ] = None,
 ) -> None:
     """Enrol a voice from files in which only this person speaks, or from a processed recording."""
-    library.check_ids(user, person)
     if bool(files) == bool(recording) or bool(recording) != bool(speaker):
         raise UsageError("give either sample files, or --from RECORDING --speaker SPEAKER_01")
+    log.print(f"looking for speech in {recording or f'{len(files or [])} files'} …", markup=False)
+    with loading():
+        from scribe_assets.library import people as library
+        from scribe_assets.library.recordings import find_recording
+    library.check_ids(user, person)
     storage = open_storage()
     storage.ensure_buckets()
-    if recording and speaker:
-        ref = find_recording(storage, recording, user)
-        uris = library.enrol_from_recording(storage, ref, speaker, person, name)
-    else:
-        uris = library.enrol(storage, user or DEFAULT_USER, person, files or [], name)
+    with stopped_with(f"stopped; what was stored of {person} stays ('scribe people')"):
+        if recording and speaker:
+            ref = find_recording(storage, recording, user)
+            uris = library.enrol_from_recording(storage, ref, speaker, person, name)
+        else:
+            uris = library.enrol(storage, user or DEFAULT_USER, person, files or [], name)
     for uri in uris:
         out.print(uri, markup=False)
     log.print("while 'scribe up' runs, the name is in all recordings in a moment")
@@ -54,9 +67,12 @@ def enroll(
 
 def people(
     user: User = DEFAULT_USER,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: ForPrograms = False,
 ) -> None:
     """List the people of the identity bank: their samples, and when they were last heard."""
+    from scribe_assets.artifacts.documents.text import one_line
+    from scribe_assets.library import people as library
+
     storage = open_storage()
     listed = library.list_people(storage, user)
     heard = library.last_heard(storage, user, [person.person_id for person in listed])
@@ -82,7 +98,7 @@ def people(
     out.print(table)
 
 
-def _rows(listed: list[library.ListedPerson], heard: library.LastHeard) -> list[dict[str, Any]]:
+def _rows(listed: "list[ListedPerson]", heard: "LastHeard") -> list[dict[str, Any]]:
     """The people for a program; the time last heard is null where they were not found."""
     return [
         {
@@ -94,20 +110,29 @@ def _rows(listed: list[library.ListedPerson], heard: library.LastHeard) -> list[
     ]
 
 
-def when(heard: library.LastHeard, person_id: str) -> str:
-    """When somebody was last heard; "never" only where all recordings were searched."""
+def when(heard: "LastHeard", person_id: str) -> str:
+    """When somebody was last heard, in the zone of this machine; "never" only where all recordings
+    were searched."""
     date = heard.dates.get(person_id)
     if date is not None:
-        return f"{date:%Y-%m-%d}"
+        return f"{date.astimezone():%Y-%m-%d}"
     return "never" if heard.complete else f"not in the last {heard.searched}"
 
 
 def forget(
     person: Annotated[str, typer.Argument(help="The person's id; see 'scribe people'.")],
     user: User = DEFAULT_USER,
+    yes: Yes = False,
 ) -> None:
     """Remove a person's samples and voiceprint, and the name from all results."""
+    from scribe_assets.library import people as library
+
     storage = open_storage()
+    library.find_person(storage, user, person)  # said before anything is asked
+    confirmed(
+        f"Remove all samples and the voiceprint of {person}, and the name from all results?",
+        is_sure=yes,
+    )
     removed = library.forget(storage, user, person)
     log.print(f"{removed} files of {person} removed", markup=False)
     _refresh_names(storage, user)
@@ -118,7 +143,10 @@ def reidentify(user: User = DEFAULT_USER) -> None:
     _refresh_names(open_storage(), user)
 
 
-def _refresh_names(storage: S3Storage, user: str) -> None:
+def _refresh_names(storage: "S3Storage", user: str) -> None:
+    from scribe_assets.library.naming import refresh_names
+    from scribe_assets.settings import Settings
+
     changed, problems = set(), {}
     with Progress(TextColumn("names"), BarColumn(), console=log, transient=True) as progress:
         task = progress.add_task("names", total=1.0)

@@ -7,18 +7,19 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from scribe_assets.artifacts.formats.plain import clock, visible
-from scribe_assets.cli.app import User, log, open_storage, out
-from scribe_assets.library import search as library
-from scribe_assets.library.recordings import ANY_USER
+from scribe_assets.cli.app import ForPrograms, User, log, open_storage, out
+from scribe_assets.keys import ANY_USER
 
 
 def search(
     words: Annotated[list[str], typer.Argument(help="What was said; accents do not count.")],
     user: User = ANY_USER,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: ForPrograms = False,
 ) -> None:
     """Find what was said, in all recordings. Exit code 1 where nobody said it."""
+    from scribe_assets.artifacts.formats.plain import clock, visible
+    from scribe_assets.library import search as library
+
     wanted = " ".join(words)
 
     def tell(problem: str) -> None:

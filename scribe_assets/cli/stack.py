@@ -6,31 +6,31 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 
-from scribe_assets.artifacts.formats.plain import visible
-from scribe_assets.cli.app import log, out
-from scribe_assets.cli.recordings import follow
+from scribe_assets.cli.app import ForPrograms, log, out
 from scribe_assets.errors import PermanentError, StorageUnavailableError, UsageError
 from scribe_assets.keys import RecordingRef
-from scribe_assets.library import recordings
-from scribe_assets.logs import JsonFormatter
-from scribe_assets.settings import Settings
-from scribe_assets.storage.s3 import S3Storage
 
 if TYPE_CHECKING:
     from scribe_assets.local.stack import RunningStack
+    from scribe_assets.settings import Settings
 
+NEXT = """\
+look:  the UI shows every recording with its runs; Ctrl-C stops all of it
+type:  scribe upload FILE --wait     a recording in, its transcript out
+       scribe status                 how far all of them are"""
 MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "failure": "[red]✗[/]"}
 
 
 def up() -> None:
     """Run everything until Ctrl-C: S3, code location, webserver, daemon."""
     from scribe_assets.local import stack
+    from scribe_assets.settings import Settings
 
     settings = Settings.load()
     say = _say_json if settings.log == "json" else _say
@@ -44,6 +44,8 @@ def up() -> None:
         with stack.run(settings) as running:
             where = running.running
             say("ready", UI=where.ui_url, S3=where.s3_url, metrics=where.metrics_url)
+            if settings.log != "json":
+                log.print(NEXT)
             has_metrics = True
             while True:
                 running.check()
@@ -53,7 +55,8 @@ def up() -> None:
                     say(f"there are no metrics any more; the end of {running.metrics.log}:\n{end}")
                 time.sleep(0.5)
     except KeyboardInterrupt:
-        say("stopped")
+        going_on = "; what was under way goes on at the next start"
+        say("stopped" if settings.log == "json" else f"stopped{going_on}")
     except (PermanentError, StorageUnavailableError) as error:
         if settings.log != "json":
             raise
@@ -73,6 +76,8 @@ def _say(text: str, **places: str) -> None:
 
 def _say_json(text: str, level: str = "info", **places: str) -> None:
     """A line as the processes of the stack write theirs."""
+    from scribe_assets.logs import JsonFormatter
+
     line = logging.makeLogRecord(
         {"name": "scribe", "levelname": level.upper(), "msg": text, **places}
     )
@@ -81,8 +86,12 @@ def _say_json(text: str, level: str = "info", **places: str) -> None:
 
 def demo() -> None:
     """Enrol two voices, transcribe a sample recording of them, and show the result."""
+    from scribe_assets.cli.recordings import follow
+    from scribe_assets.library import recordings
     from scribe_assets.local import demo as sample
     from scribe_assets.local.s3_server import data_folder
+    from scribe_assets.settings import Settings
+    from scribe_assets.storage.s3 import S3Storage
 
     started = time.monotonic()
     settings = Settings.load()
@@ -108,7 +117,7 @@ def demo() -> None:
 
 
 @contextmanager
-def _stack_for_demo(settings: Settings) -> Iterator["RunningStack"]:
+def _stack_for_demo(settings: "Settings") -> Iterator["RunningStack"]:
     """The stack that runs already, or one for the time of the demo."""
     from scribe_assets.local import stack
 
@@ -122,13 +131,15 @@ def _stack_for_demo(settings: Settings) -> Iterator["RunningStack"]:
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: ForPrograms = False,
 ) -> None:
     """Check this installation: settings, versions, disk, weights, GPU, database, S3 and its rights.
 
     Exit code 1 where something has failed; a warning does not count as that.
     """
+    from scribe_assets.artifacts.formats.plain import visible
     from scribe_assets.local.doctor import examine
+    from scribe_assets.settings import Settings
 
     settings = Settings.load()
     findings = []
@@ -151,6 +162,8 @@ def rebuild() -> None:
     from scribe_assets.instance.config import open_instance
     from scribe_assets.instance.rebuild import rebuild as tell
     from scribe_assets.local import stack
+    from scribe_assets.settings import Settings
+    from scribe_assets.storage.s3 import S3Storage
 
     settings = Settings.load()
     with stack.s3_alone(settings), open_instance(settings) as instance:

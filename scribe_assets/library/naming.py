@@ -18,6 +18,7 @@ from scribe_assets.artifacts.documents import (
 from scribe_assets.errors import DocumentError, MissingObjectError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library.combining import refresh_result
+from scribe_assets.library.comparison import forget_in_previous
 from scribe_assets.speech.voices.identification import (
     SAME_VOICE_AS,
     THRESHOLD,
@@ -162,6 +163,7 @@ def refresh_names(
             except (DocumentError, MissingObjectError) as error:
                 yield Refreshed(ref, problem=str(error))
             progress(number / len(refs))
+        forget_in_previous(storage, user_id)
         if read_voiceprints(storage, user_id) == enrolled:
             return
 

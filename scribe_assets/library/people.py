@@ -257,6 +257,32 @@ def _named(storage: S3Storage, ref: RecordingRef) -> dict[str, datetime]:
     return {s.person_id: result.source.last_modified for s in result.speakers if s.person_id}
 
 
+def find_person(storage: S3Storage, user_id: str, person_id: str) -> str:
+    """The id of somebody who is enrolled, or of whom a voiceprint is left.
+
+    Args:
+        storage: S3.
+        user_id: in whose bank.
+        person_id: as `list_people` has it, or as it looks; see `same_folder`.
+
+    Raises:
+        UsageError: nobody is enrolled by this id, or it is not clear who.
+    """
+    document = bank.read_voiceprints(storage, user_id)
+    prefix = f"{user_id}/"
+    below = (
+        item.key.removeprefix(prefix) for item in storage.objects(storage.identity_bucket, prefix)
+    )
+    known = {key.partition("/")[0] for key in below if "/" in key}
+    known |= {person.person_id for person in document.people} if document else set()
+    found = same_folder(person_id, known)
+    if found is None:
+        raise UsageError(
+            f"nobody called {person_id!r} is enrolled for {user_id}; see 'scribe people'"
+        )
+    return found
+
+
 def forget(storage: S3Storage, user_id: str, person_id: str) -> int:
     """Remove a person's folder from the bank, and the voiceprint made of it.
 
@@ -265,31 +291,20 @@ def forget(storage: S3Storage, user_id: str, person_id: str) -> int:
     Args:
         storage: S3.
         user_id: in whose bank.
-        person_id: as `list_people` has it, or as it looks; see `same_folder`.
+        person_id: see `find_person`.
 
     Returns:
         How many files were removed.
 
     Raises:
-        UsageError: nobody is enrolled by this id, or it is not clear who.
+        UsageError: see `find_person`.
     """
-    document = bank.read_voiceprints(storage, user_id)
-    people = document.people if document else []
-    prefix = f"{user_id}/"
-    files = [
-        item
-        for item in storage.objects(storage.identity_bucket, prefix)
-        if "/" in item.key.removeprefix(prefix)
-    ]
-    folders = {item.key.removeprefix(prefix).partition("/")[0] for item in files}
-    found = same_folder(person_id, {*folders, *(person.person_id for person in people)})
-    if found is None:
-        raise UsageError(
-            f"nobody called {person_id!r} is enrolled for {user_id}; see 'scribe people'"
-        )
-    own = [item for item in files if item.key.startswith(person_prefix(user_id, found))]
+    found = find_person(storage, user_id, person_id)
+    own = list(storage.objects(storage.identity_bucket, person_prefix(user_id, found)))
     for item in own:
         storage.delete(item.bucket, item.key)
+    document = bank.read_voiceprints(storage, user_id)
+    people = document.people if document else []
     left = [person for person in people if person.person_id != found]
     if document is not None and left != people:
         bank.write_voiceprints(storage, document.model_copy(update={"people": left}))

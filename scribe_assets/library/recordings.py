@@ -1,24 +1,24 @@
 """What people do with recordings: find, upload and follow them, and read their results."""
 
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from scribe_assets.artifacts.documents import Options, Recording, Result, Status
+from scribe_assets.artifacts.documents import Recording, Result, Status
 from scribe_assets.artifacts.formats import BINARY, FORMATS
-from scribe_assets.artifacts.formats.plain import same_name, visible
+from scribe_assets.artifacts.formats.plain import same_name
 from scribe_assets.errors import (
     DocumentError,
     MissingObjectError,
     StorageRefusedError,
     UsageError,
 )
-from scribe_assets.keys import DEFAULT_USER, RecordingRef, may_be_called, user_of
-from scribe_assets.storage.embedded import is_kept_name
-from scribe_assets.storage.layout import is_upload, processed_key, sidecar_key, upload_prefix
+from scribe_assets.keys import ANY_USER, DEFAULT_USER, RecordingRef, may_be_called, user_of
+from scribe_assets.storage.layout import is_upload, processed_key, upload_prefix
 from scribe_assets.storage.recordings import (
     find_upload,
     is_of,
@@ -28,13 +28,13 @@ from scribe_assets.storage.recordings import (
 )
 from scribe_assets.storage.s3 import S3Object, S3Storage
 
-ANY_USER = ""
-"""Instead of a user: whoever the recording belongs to."""
-
 MAX_NAMED = 5
 """Recordings that the error names where several are meant."""
 
 POLL_SECONDS = 1.0
+READERS = 16
+"""Statuses that are read at a time."""
+
 JSON = "json"
 """The result itself, among the names of its forms."""
 
@@ -152,7 +152,15 @@ def list_statuses(
     files = sorted(
         _status_files(storage, user_id), key=lambda item: item.last_modified, reverse=True
     )
-    return [_listed(storage, item) for item in files[:last]], len(files)
+    with ThreadPoolExecutor(READERS) as readers:
+        rows = list(readers.map(lambda item: _listed(storage, item), files[:last]))
+    return rows, len(files)
+
+
+def failed_recordings(storage: S3Storage, user_id: str = ANY_USER) -> list[RecordingRef]:
+    """All recordings that failed, of one user or of all; the one that failed last first."""
+    rows, _ = list_statuses(storage, user_id, sys.maxsize)
+    return [row.ref for row in rows if row.status and row.status.state == "failed"]
 
 
 def _listed(storage: S3Storage, item: S3Object) -> ListedStatus:
@@ -174,81 +182,6 @@ def _status_files(storage: S3Storage, user_id: str) -> Iterator[S3Object]:
 def _recording_of(item: S3Object) -> RecordingRef:
     """The recording that a file in the processed bucket belongs to."""
     return RecordingRef(*item.key.rsplit("/", 2)[:2])
-
-
-def upload_keys(files: Sequence[Path], user_id: str) -> list[str]:
-    """The keys of files that are to become recordings of a user, under their own names.
-
-    Raises:
-        UsageError: a file's name is no key for a recording, or two files have the same name.
-    """
-    keys = [f"{user_id}/{file.name}" for file in files]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise UsageError(f"two of the files would become {key}; upload them one by one")
-        is_safe = is_kept_name(key) and key == visible(key)
-        if not is_upload(key) or key.count("/") > 1 or not is_safe:
-            raise UsageError(
-                f"{visible(key)} is not a key that Scribe takes for a recording; rename it"
-            )
-    return keys
-
-
-def upload_recordings(
-    storage: S3Storage,
-    files: Sequence[Path],
-    user_id: str = DEFAULT_USER,
-    options: Options | None = None,
-    progress: Callable[[Path, int], None] = lambda _file, _sent: None,
-) -> list[S3Object]:
-    """Upload files as recordings of a user, and make missing buckets.
-
-    Args:
-        storage: S3.
-        files: any audio or video.
-        user_id: whose recordings they become.
-        options: the same for all of them.
-        progress: told how many more bytes of which file were sent; first 0 for each file.
-
-    Returns:
-        The uploads, in the order of the files.
-
-    Raises:
-        UsageError: see `upload_keys`; then nothing is uploaded.
-    """
-    keys = upload_keys(files, user_id)
-    storage.ensure_buckets()
-    uploads = []
-    for file, key in zip(files, keys, strict=True):
-        # The sensor must find the options when it finds the recording.
-        _put_options(storage, key, options or Options())
-        uploads.append(_upload(storage, file, key, progress))
-    return uploads
-
-
-def _put_options(storage: S3Storage, key: str, options: Options) -> None:
-    """Write the options beside an upload, or remove those of the file that had its name before."""
-    bucket, sidecar = storage.uploads_bucket, sidecar_key(key)
-    if options != Options():
-        storage.write(bucket, sidecar, options.to_json(), "application/json")
-    elif storage.exists(bucket, sidecar):
-        storage.delete(bucket, sidecar)
-
-
-def _upload(
-    storage: S3Storage, file: Path, key: str, progress: Callable[[Path, int], None]
-) -> S3Object:
-    bucket = storage.uploads_bucket
-    progress(file, 0)
-    with file.open("rb") as stream:
-        storage.upload_stream(
-            stream,
-            bucket,
-            key,
-            "application/octet-stream",
-            callback=lambda sent: progress(file, sent),
-        )
-    return storage.head(bucket, key)
 
 
 def wait_for_outcomes(

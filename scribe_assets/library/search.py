@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from scribe_assets.artifacts.documents import Result
 from scribe_assets.errors import UsageError
-from scribe_assets.keys import RecordingRef
-from scribe_assets.library.recordings import ANY_USER, UNREADABLE
+from scribe_assets.keys import ANY_USER, RecordingRef
+from scribe_assets.library.recordings import UNREADABLE
 from scribe_assets.speech.timeline import SpokenSegment
 from scribe_assets.speech.words import folded, is_spaced, separators
 from scribe_assets.storage.recordings import read_document, recordings_with

@@ -112,8 +112,24 @@ def started(
         and (status.state == "queued" or is_newest or is_older(source, status.source))
     ):
         return None
+    waiting = queued(source, job_id)
+    began = status.started_at if status is not None and status.run_id == run_id else None
     changed = {"state": "running", "run_id": run_id, "step": step}
-    return queued(source, job_id).model_copy(update=changed)
+    return waiting.model_copy(update=changed | {"started_at": began or waiting.updated_at})
+
+
+def advanced(status: Status | None, run_id: str, step: str, done: float) -> Status | None:
+    """A stage is so far; told of a status that is of another run or stage by now, nothing changes.
+
+    Args:
+        status: the status as it is.
+        run_id: the run of the stage.
+        step: the name of the stage.
+        done: the fraction of its work that is done.
+    """
+    if status is None or (status.state, status.run_id, status.step) != ("running", run_id, step):
+        return None
+    return status.model_copy(update={"progress": round(min(max(done, 0.0), 1.0), 2)})
 
 
 def left_behind(status: Status) -> Status | None:
@@ -121,7 +137,8 @@ def left_behind(status: Status) -> Status | None:
     waits for its run, as at first."""
     if status.state != "running":
         return None
-    return status.model_copy(update={"state": "queued", "run_id": None, "step": None})
+    gone = {"run_id": None, "step": None, "progress": None}
+    return status.model_copy(update={"state": "queued", **gone})
 
 
 def may_end(status: Status, run_id: str, etag: str | None) -> bool:
@@ -155,7 +172,7 @@ def ended(status: Status, run_id: str, etag: str | None, end: RunEnd) -> Status 
     # written down late. Then a result is proof; a run that made none may be of another kind.
     if status.state == "queued" and end.ending in (Ending.RETRIED, Ending.NO_RESULT):
         return None
-    changed: dict[str, Any] = {"step": None, "error": None, "run_id": end.run_id}
+    changed: dict[str, Any] = {"step": None, "progress": None, "error": None, "run_id": end.run_id}
     match end.ending:
         case Ending.SUCCEEDED:
             changed |= {"state": "succeeded", "warnings": [*end.warnings]}

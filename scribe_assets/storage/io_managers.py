@@ -18,12 +18,13 @@ from dagster import (
     ResourceDependency,
 )
 
-from scribe_assets.artifacts.documents import Document, Recording
+from scribe_assets.artifacts.documents import Document, Recording, Result
 from scribe_assets.errors import DocumentError, MissingObjectError
 from scribe_assets.failures import permanent_failures
 from scribe_assets.keys import RecordingRef
 from scribe_assets.storage.changes import check_not_corrected
 from scribe_assets.storage.layout import processed_key
+from scribe_assets.storage.previous import keep_previous
 from scribe_assets.storage.recordings import ConvertedAudio, read_document, write_document
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.storage.versions import (
@@ -44,6 +45,8 @@ class DocumentIOManager(ConfigurableIOManager):
         ref = RecordingRef.from_partition_key(context.partition_key)
         with permanent_failures():
             check_not_overtaken(self.storage, ref, obj)
+            if isinstance(obj, Result):
+                keep_previous(self.storage, ref, obj)
             uri = write_document(self.storage, ref, obj)
             check_not_corrected(self.storage, ref, obj)
         context.add_output_metadata({"uri": MetadataValue.url(uri)})

@@ -6,6 +6,9 @@ SIDECAR_SUFFIX = ".scribe.json"
 AUDIO = "audio.flac"
 """What people listen to. Where tracks are transcribed each for itself, they lie beside it."""
 
+PREVIOUS_RESULT = "previous-result.json"
+"""The last result that was another one than `result.json`."""
+
 MAX_KEY_BYTES = 1024
 """Of a key in S3, in UTF-8."""
 
@@ -76,6 +79,11 @@ def upload_prefix(user_id: str) -> str:
 def processed_key(ref: RecordingRef, name: str) -> str:
     """Key of a file of a recording in the processed bucket."""
     return f"{ref.user_id}/{ref.recording_id}/{name}"
+
+
+def recording_prefix(ref: RecordingRef) -> str:
+    """Prefix of all files of a recording in the processed bucket."""
+    return processed_key(ref, "")
 
 
 def person_prefix(user_id: str, person_id: str) -> str:

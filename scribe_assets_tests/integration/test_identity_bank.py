@@ -377,7 +377,7 @@ def test_forgetting_leaves_nothing_of_a_person(
     table = CliRunner().invoke(app, ["people", "--user", USER]).stdout
     assert "Diane" in table
     assert "never" not in table
-    answer = CliRunner().invoke(app, ["forget", "diane", "--user", USER])
+    answer = CliRunner().invoke(app, ["forget", "diane", "--user", USER, "--yes"])
     assert answer.exit_code == 0, answer.output
     assert people_of(scribe, ref) == {"sheila"}
     storage = scribe.storage
@@ -389,9 +389,9 @@ def test_forgetting_leaves_nothing_of_a_person(
                 said = storage.read(bucket, item.key)
                 assert b'"diane"' not in said
                 assert b"**Diane" not in said
-    again = CliRunner().invoke(app, ["forget", "diane", "--user", USER])
+    again = CliRunner().invoke(app, ["forget", "diane", "--user", USER, "--yes"])
     assert again.exit_code != 0
-    assert CliRunner().invoke(app, ["forget", "sheila", "--user", USER]).exit_code == 0
+    assert CliRunner().invoke(app, ["forget", "sheila", "--user", USER, "--yes"]).exit_code == 0
     assert not storage.exists(storage.processed_bucket, voiceprints_key(USER))
 
 

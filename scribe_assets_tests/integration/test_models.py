@@ -64,6 +64,24 @@ def test_with_a_small_budget_each_is_freed_before_the_next(tmp_path: Path) -> No
     assert registry.loads == {"diarization": 2, "transcription": 1, "embedding": 1}
 
 
+def test_another_whisper_model_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    registry = ModelRegistry(cache=tmp_path)
+    folder = str(whisper_base(tmp_path))
+    with registry.transcriber() as usual:
+        pass
+    with registry.transcriber("base") as same:
+        assert same is usual
+    with registry.transcriber(folder) as other:
+        assert not usual.model.model_is_loaded
+    with registry.transcriber(folder) as again:
+        assert again is other
+    with registry.transcriber():
+        assert not other.model.model_is_loaded
+    assert registry.loads == {"transcription": 3}
+    assert registry.transcriber_name(folder) == f"whisper {folder}"
+    assert registry.transcriber_name() == registry.names["transcription"] == "whisper base"
+
+
 def test_a_voice_sample_on_the_cpu_leaves_the_device_alone(tmp_path: Path) -> None:
     """Even if the budget of the device has no room for it: it does not take any of the device."""
     registry = ModelRegistry(cache=tmp_path, budget_gb=0.1)

@@ -15,10 +15,9 @@ from scribe_assets.library.recordings import (
     find_status,
     list_statuses,
     read_result,
-    upload_keys,
-    upload_recordings,
     wait_for_outcomes,
 )
+from scribe_assets.library.uploading import upload_keys, upload_recordings
 from scribe_assets.storage.layout import processed_key, sidecar_key
 from scribe_assets.storage.recordings import read_document, read_options, read_status, write_status
 from scribe_assets.storage.s3 import S3Object, S3Storage
@@ -245,19 +244,20 @@ def test_the_bytes_of_each_file_are_told(embedded_storage: S3Storage, files: lis
 @pytest.mark.parametrize(
     ("names", "user", "problem"),
     [
-        (["a.wav", "sub/a.wav"], "anne", "two of the files would become anne/a.wav"),
+        (["a.wav", "a.wav"], "anne", "two of the files would become anne/a.wav"),
         (["a\x1b[31m.wav"], "anne", "anne/a␛\\[31m.wav is not a key that Scribe takes"),
         (["‛90s.wav"], "anne", "not a key that Scribe takes"),
         (["a.mp4.part"], "anne", "not a key that Scribe takes"),
         ([".hidden.wav"], "anne", "not a key that Scribe takes"),
         (["a.scribe.json"], "anne", "not a key that Scribe takes"),
+        (["sub/../a.wav"], "anne", "not a key that Scribe takes"),
         (["a.wav"], "anne/b", "not a key that Scribe takes"),
         (["a.wav"], "..", "not a key that Scribe takes"),
     ],
 )
 def test_names_that_are_no_keys_are_refused(names: list[str], user: str, problem: str) -> None:
     with pytest.raises(UsageError, match=problem):
-        upload_keys([Path(name) for name in names], user)
+        upload_keys(names, user)
 
 
 def test_uploads_are_followed_to_their_outcomes(embedded_storage: S3Storage) -> None:

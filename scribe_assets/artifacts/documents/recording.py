@@ -70,6 +70,8 @@ class Options(Document):
     min_speakers: NumSpeakers | None = None
     max_speakers: NumSpeakers | None = None
     hotwords: str | None = None
+    model: Annotated[str, Field(min_length=1)] | None = None
+    """The Whisper model; None: as the installation is set."""
     tracks: TracksOption = None
     """Which audio tracks or channels are transcribed; None: as the installation is set."""
 

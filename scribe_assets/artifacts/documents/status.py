@@ -13,7 +13,10 @@ State = Literal["queued", "running", "succeeded", "failed"]
 
 class Status(Document):
     """status.json: how far a recording is. `error` is a sentence for a person; so is each of
-    `warnings`, what was lost of a recording of which there is a result."""
+    `warnings`, what was lost of a recording of which there is a result.
+
+    `progress` is the fraction of the step that is done, where that is known; `started_at` is when
+    the run began with its first step, also after its end."""
 
     file_name = "status.json"
     schema_version: Literal[1] = 1
@@ -24,6 +27,8 @@ class Status(Document):
     job_id: str | None
     run_id: str | None = None
     step: str | None = None
+    progress: float | None = Field(None, ge=0, le=1)
+    started_at: datetime | None = None
     error: str | None = None
     warnings: list[str] = Field(default_factory=list)
     updated_at: datetime

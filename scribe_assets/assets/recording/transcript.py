@@ -43,13 +43,14 @@ def transcript(
     """Language, segments, and words with times and probabilities."""
     recording = converted_audio.recording
     languages = recording.options.languages
+    whisper = recording.options.model
     expected = expected_languages if languages is None else ExpectedLanguages(languages)
     with stage(context, storage, recording.source, recording.options.job_id) as running:
         by_hand = language_by_hand(read_corrections(storage, running.ref))
         hotwords = hot_words(
             storage, running.ref.user_id, recording.options.hotwords, vocabulary.most
         )
-        with converted_audio.open_tracks() as tracks, models.transcriber() as model:
+        with converted_audio.open_tracks() as tracks, models.transcriber(whisper) as model:
             said = merge_transcriptions(
                 [
                     transcribe(
@@ -67,7 +68,7 @@ def transcript(
         document = Transcript(
             recording_id=recording.recording_id,
             source=recording.source,
-            model=models.names["transcription"],
+            model=models.transcriber_name(whisper),
             language=said.language,
             language_probability=said.language_probability,
             segments=said.segments,
@@ -80,6 +81,7 @@ def transcript(
                 **facts(document),
                 **{f"removed_{reason}": count for reason, count in said.removed.items() if count},
                 **models.facts("transcription"),
+                "model": document.model,
                 "preview": MetadataValue.md(escape(text[:PREVIEW_CHARACTERS]) or "*No speech.*"),
                 **running.speed(recording.duration),
             },

@@ -38,10 +38,12 @@ the safe side for the models that are used on small GPUs, large-v3 among them.""
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model in memory; `size` is that of its weights, in bytes."""
+    """A model in memory; `size` is that of its weights, in bytes, `name` tells it from another one
+    for the same stage."""
 
     model: Any
     size: int
+    name: str = ""
 
 
 @dataclass
@@ -89,8 +91,12 @@ class ModelRegistry:
             if self.diarization == DEFAULT
             else self.diarization,
             "embedding": campplus if self.embedding == DEFAULT else self.embedding,
-            "transcription": f"whisper {self.whisper}",
+            "transcription": self.transcriber_name(),
         }
+
+    def transcriber_name(self, whisper: str | None = None) -> str:
+        """A Whisper model for people to read; without a name, the one of the installation."""
+        return f"whisper {whisper or self.whisper}"
 
     @contextmanager
     def diarizer(self) -> Iterator[Diarizer]:
@@ -122,13 +128,19 @@ class ModelRegistry:
                 free(model)
 
     @contextmanager
-    def transcriber(self) -> Iterator["WhisperModel"]:
-        """A faster-whisper model."""
-        with self._use("transcription", self._find_transcriber) as model:
+    def transcriber(self, whisper: str | None = None) -> Iterator["WhisperModel"]:
+        """A faster-whisper model; without a name, the one of the installation. Another one takes
+        its place until the next use."""
+        name = whisper or self.whisper
+
+        def find() -> Loadable:
+            return find_transcriber(name, self.hf_token, self.cache)
+
+        with self._use("transcription", find, name) as model:
             yield model
 
     @contextmanager
-    def _use(self, stage: str, find: Callable[[], Loadable]) -> Iterator[Any]:
+    def _use(self, stage: str, find: Callable[[], Loadable], name: str = "") -> Iterator[Any]:
         import torch
 
         if self._in_use:
@@ -137,6 +149,8 @@ class ModelRegistry:
         os.environ.update(PYANNOTE_METRICS_ENABLED="0", HF_HUB_DISABLE_TELEMETRY="1")
         device = resolve_device(self.device)
         with self.lease(device), unshared_operators(torch.device(device)):
+            if (other := self._loaded.get(stage)) and other.name != name:
+                self.release(stage)
             if loaded := self._loaded.pop(stage, None):
                 self._make_room(stage, loaded.size)
             else:
@@ -144,7 +158,7 @@ class ModelRegistry:
                 self._make_room(stage, found.size)
                 # torch and CTranslate2 know one CPU: its number only tells leases apart.
                 model = found.load("cpu" if device.startswith("cpu") else device)
-                loaded = Loaded(model, found.size)
+                loaded = Loaded(model, found.size, name)
                 self.loads[stage] += 1
             self._loaded[stage] = loaded
             self._in_use = stage
@@ -194,6 +208,3 @@ class ModelRegistry:
 
     def _find_embedder(self) -> Loadable:
         return find_embedder(self.embedding, self.hf_token)
-
-    def _find_transcriber(self) -> Loadable:
-        return find_transcriber(self.whisper, self.hf_token, self.cache)
