@@ -20,6 +20,7 @@ from scribe_assets.artifacts.documents import (
 from scribe_assets.artifacts.documents.text import looks
 from scribe_assets.errors import MissingObjectError
 from scribe_assets.keys import RecordingRef
+from scribe_assets.speech.anchors import is_as_long
 from scribe_assets.speech.correcting import Corrected, correct
 from scribe_assets.speech.corrections import LanguageCorrection, Version
 from scribe_assets.speech.timeline import Timeline, Transcription, Turn, subtract
@@ -214,12 +215,14 @@ def corrected_timeline(storage: S3Storage, ref: RecordingRef, diarization: Diari
     return Timeline(own(timeline.turns), own(timeline.exclusive))
 
 
-def language_by_hand(corrections: Corrections | None) -> str | None:
-    """The language that a person has set, in which the recording is transcribed the next time."""
+def language_by_hand(corrections: Corrections | None, recording: Recording) -> str | None:
+    """The language that a person has set, in which the recording is transcribed the next time; not
+    where the upload is another recording now."""
+    version = Version(recording.source.etag, recording.duration)
     languages = [
         one.language
         for one in (corrections.corrections if corrections else ())
-        if isinstance(one, LanguageCorrection)
+        if isinstance(one, LanguageCorrection) and is_as_long(one.version, version)
     ]
     return languages[-1] if languages else None
 

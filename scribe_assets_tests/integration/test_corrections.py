@@ -25,7 +25,7 @@ from scribe_assets.instance.corrections import report
 from scribe_assets.instance.rebuild import rebuild
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library import corrections as library
-from scribe_assets.library.combining import combine, corrected_timeline
+from scribe_assets.library.combining import combine, corrected_timeline, language_by_hand
 from scribe_assets.library.naming import refresh_names
 from scribe_assets.library.people import list_people
 from scribe_assets.library.vocabulary import hot_words
@@ -132,6 +132,12 @@ def test_a_language_is_kept_and_says_what_to_do(
     corrected = result(embedded_storage, ref)
     assert (corrected.language, corrected.language_probability) == ("fr", 1.0)
     assert any("materialise transcript" in warning for warning in corrected.warnings)
+    recording = read_document(embedded_storage, ref, Recording)
+    other = recording.source.model_copy(update={"etag": "other"})
+    kept = read_corrections(embedded_storage, ref)
+    for duration, language in ((recording.duration + 0.1, "fr"), (recording.duration + 9, None)):
+        now = recording.model_copy(update={"source": other, "duration": duration})
+        assert language_by_hand(kept, now) == language
     assert fuse(embedded_storage, ref) == corrected
 
 

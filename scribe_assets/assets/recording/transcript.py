@@ -46,7 +46,7 @@ def transcript(
     whisper = recording.options.model
     expected = expected_languages if languages is None else ExpectedLanguages(languages)
     with stage(context, storage, recording.source, recording.options.job_id) as running:
-        by_hand = language_by_hand(read_corrections(storage, running.ref))
+        by_hand = language_by_hand(read_corrections(storage, running.ref), recording)
         hotwords = hot_words(
             storage, running.ref.user_id, recording.options.hotwords, vocabulary.most
         )
