@@ -10,7 +10,7 @@ from scribe_assets.artifacts.documents import Options, Recording, TakenTrack, Tr
 from scribe_assets.artifacts.facts import facts
 from scribe_assets.artifacts.formats.md import escape
 from scribe_assets.assets.media_rules import MediaRules
-from scribe_assets.assets.stage import is_done_already, stage
+from scribe_assets.assets.stage import data_version, is_done_already, stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.keys import RecordingRef
 from scribe_assets.partitions import recordings
@@ -64,6 +64,7 @@ def converted_audio(
             context.log.warning(f"{upload.uri}: {loss}")
         yield Output(
             ConvertedAudio(recording, folder=Path(folder)),
+            data_version=data_version(recording),
             metadata={
                 **facts(recording),
                 "damage": MetadataValue.md(escape("\n".join(recording.damage)) or "none"),

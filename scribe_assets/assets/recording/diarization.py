@@ -4,7 +4,7 @@ from dagster import AssetExecutionContext, MetadataValue, Output, ResourceParam,
 
 from scribe_assets.artifacts.documents import Diarization, Options
 from scribe_assets.artifacts.facts import facts
-from scribe_assets.assets.stage import stage
+from scribe_assets.assets.stage import data_version, stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.partitions import recordings
 from scribe_assets.speech.diarization.pipelines import diarize
@@ -56,6 +56,7 @@ def diarization(
         rows = "".join(f"| {label} | {spoken:.1f} |\n" for label, spoken in seconds.items())
         return Output(
             document,
+            data_version=data_version(document),
             metadata={
                 **facts(document),
                 **models.facts("diarization"),

@@ -1,11 +1,13 @@
 """Who said what when: the result, and the forms it can be read in."""
 
+from typing import Any
+
 from dagster import AssetExecutionContext, MetadataValue, Output, asset
 
 from scribe_assets.artifacts.documents import Diarization, Result, SpeakerIdentities, Transcript
 from scribe_assets.artifacts.facts import facts
 from scribe_assets.artifacts.formats import md
-from scribe_assets.assets.stage import stage
+from scribe_assets.assets.stage import data_version, stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.library.naming import combine, without_forgotten
 from scribe_assets.partitions import recordings
@@ -37,12 +39,14 @@ def fused_result(
         check_versions(recording, diarization, speaker_identities, transcript)
         identities = without_forgotten(storage, running.ref.user_id, speaker_identities)
         result = combine(recording, diarization, identities, transcript)
-        preview = "\n".join(md.render(result).splitlines()[:PREVIEW_LINES])
         return Output(
             result,
-            metadata={
-                **facts(result),
-                "preview": MetadataValue.md(preview),
-                **running.speed(recording.duration),
-            },
+            data_version=data_version(result),
+            metadata={**result_metadata(result), **running.speed(recording.duration)},
         )
+
+
+def result_metadata(result: Result) -> dict[str, Any]:
+    """What is told of a result, whoever wrote it."""
+    preview = "\n".join(md.render(result).splitlines()[:PREVIEW_LINES])
+    return {**facts(result), "preview": MetadataValue.md(preview)}

@@ -5,7 +5,7 @@ from dagster import AssetExecutionContext, MetadataValue, Output, ResourceParam,
 from scribe_assets.artifacts.documents import Transcript
 from scribe_assets.artifacts.facts import facts
 from scribe_assets.artifacts.formats.md import escape
-from scribe_assets.assets.stage import stage
+from scribe_assets.assets.stage import data_version, stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.partitions import recordings
 from scribe_assets.speech.engine.registry import ModelRegistry
@@ -67,6 +67,7 @@ def transcript(
         )
         return Output(
             document,
+            data_version=data_version(document),
             metadata={
                 **facts(document),
                 **{f"removed_{reason}": count for reason, count in said.removed.items() if count},
