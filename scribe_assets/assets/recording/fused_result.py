@@ -4,6 +4,7 @@ from typing import Any
 
 from dagster import AssetExecutionContext, MetadataValue, Output, asset
 
+from scribe_assets.artifacts import pictures
 from scribe_assets.artifacts.documents import Diarization, Result, SpeakerIdentities, Transcript
 from scribe_assets.artifacts.facts import facts
 from scribe_assets.artifacts.formats import md
@@ -49,4 +50,8 @@ def fused_result(
 def result_metadata(result: Result) -> dict[str, Any]:
     """What is told of a result, whoever wrote it."""
     preview = "\n".join(md.render(result).splitlines()[:PREVIEW_LINES])
-    return {**facts(result), "preview": MetadataValue.md(preview)}
+    return {
+        **facts(result),
+        "timeline": MetadataValue.md(pictures.of_result(result)),
+        "preview": MetadataValue.md(preview),
+    }

@@ -12,6 +12,7 @@ from dagster import (
     asset,
 )
 
+from scribe_assets.artifacts import pictures
 from scribe_assets.artifacts.documents import SpeakerEmbeddings, SpeakerIdentities, Voiceprints
 from scribe_assets.artifacts.documents.text import one_line
 from scribe_assets.artifacts.facts import facts
@@ -82,4 +83,8 @@ def identities_metadata(document: SpeakerIdentities) -> dict[str, Any]:
         for cells in [(i.label, i.person_id, i.name, i.reason)]
     )
     table = f"| label | person | name | why |\n|---|---|---|---|\n{rows}"
-    return {**facts(document), "preview": MetadataValue.md(table)}
+    return {
+        **facts(document),
+        "similarity": MetadataValue.md(pictures.scores(document)),
+        "preview": MetadataValue.md(table),
+    }

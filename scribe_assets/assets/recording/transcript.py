@@ -2,6 +2,7 @@
 
 from dagster import AssetExecutionContext, MetadataValue, Output, ResourceParam, asset
 
+from scribe_assets.artifacts import pictures
 from scribe_assets.artifacts.documents import Transcript
 from scribe_assets.artifacts.facts import facts
 from scribe_assets.artifacts.formats.md import escape
@@ -72,6 +73,9 @@ def transcript(
                 **facts(document),
                 **{f"removed_{reason}": count for reason, count in said.removed.items() if count},
                 **models.facts("transcription"),
+                "word_probability": MetadataValue.md(
+                    pictures.of_words(document, recording.duration)
+                ),
                 "preview": MetadataValue.md(escape(text[:PREVIEW_CHARACTERS]) or "*No speech.*"),
                 **running.speed(recording.duration),
             },
