@@ -4,6 +4,7 @@ import json
 import re
 from decimal import Decimal
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 import soundfile
@@ -110,6 +111,10 @@ def test_metadata_tells_what_was_done(scribe: Scribe, sample_recording: Path) ->
     assert facts["diarization"]["speakers"].value == 2
     assert facts["transcript"]["language"].value == "en"
     assert "whisper base" in str(facts["transcript"]["model"].value)
+    # What a browser opens, without credentials.
+    with urlopen(str(facts["fused_result"]["open"].value)) as page:  # noqa: S310
+        assert page.headers.get_content_type() == "text/html"
+        assert page.read().decode() == scribe.read(ref, "result.html")
     for asset, picture in {
         "converted_audio": "waveform",
         "diarization": "timeline",

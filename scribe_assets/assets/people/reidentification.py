@@ -8,13 +8,12 @@ from dagster import (
     AssetMaterialization,
     DagsterInstance,
     MaterializeResult,
-    MetadataValue,
     ResourceParam,
     asset,
 )
 
 from scribe_assets.artifacts.content import content_version
-from scribe_assets.artifacts.documents import Document, Result, SpeakerIdentities
+from scribe_assets.artifacts.documents import Result, SpeakerIdentities
 from scribe_assets.assets.identification import Identification
 from scribe_assets.assets.people.voiceprints import MAX_PROBLEMS, voiceprints
 from scribe_assets.assets.recording.fused_result import result_metadata
@@ -26,7 +25,7 @@ from scribe_assets.library.code_versions import INPUTS, CodeVersions, made_from,
 from scribe_assets.library.naming import refresh_names
 from scribe_assets.partitions import users
 from scribe_assets.provenance import Made, input_tags, provenance_tags, without_events
-from scribe_assets.storage.layout import processed_key
+from scribe_assets.storage.io_managers import places
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.tags import CODE_VERSION_TAG
 
@@ -108,7 +107,10 @@ class Telling:
             name,
             partition=ref.partition_key,
             description=DESCRIPTION,
-            metadata={"uri": self._uri(ref, document), **metadata(document)},
+            metadata={
+                **places(self._storage, ref, document.file_name),
+                **metadata(document),
+            },
             tags=provenance_tags(content_version(document), version, inputs),
         )
 
@@ -128,10 +130,6 @@ class Telling:
             metadata={name: value for name, value in before.metadata.items() if name not in SPEED},
             tags=tags,
         )
-
-    def _uri(self, ref: RecordingRef, document: Document) -> MetadataValue:
-        key = processed_key(ref, document.file_name)
-        return MetadataValue.url(f"s3://{self._storage.processed_bucket}/{key}")
 
 
 def metadata(document: SpeakerIdentities | Result) -> dict[str, Any]:
