@@ -1,6 +1,6 @@
 """All that Dagster sees, put together from its parts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dagster import AssetsDefinition, Definitions, define_asset_job
@@ -20,6 +20,7 @@ from scribe_assets.assets.vocabulary_rules import VocabularyRules
 from scribe_assets.checks import CHECKS
 from scribe_assets.launcher import device_executor
 from scribe_assets.launcher.lease import Lease
+from scribe_assets.library.code_versions import code_versions
 from scribe_assets.partitions import recordings, users
 from scribe_assets.sensors.identity_bank import identity_bank_sensor
 from scribe_assets.sensors.run_outcome import run_outcome_sensor
@@ -54,6 +55,7 @@ def build_definitions(
         resources: by name, instead of those that are made here.
     """
     storage = S3Storage.from_settings(settings)
+    versions = code_versions(settings)
     job = define_asset_job(
         "transcribe_recording",
         selection=list(stages),
@@ -67,7 +69,12 @@ def build_definitions(
         description="A user's voiceprints, and the names in all of the user's recordings.",
     )
     return Definitions(
-        assets=[uploads, identity_bank, corrections, *PEOPLE, *stages],
+        assets=[
+            uploads,
+            identity_bank,
+            corrections,
+            *(with_version(made, versions) for made in (*PEOPLE, *stages)),
+        ],
         asset_checks=CHECKS,
         jobs=[job, refresh],
         sensors=[uploads_sensor(job), identity_bank_sensor(refresh), run_outcome_sensor],
@@ -77,6 +84,7 @@ def build_definitions(
             "expected_languages": ExpectedLanguages(settings.languages),
             "vocabulary": VocabularyRules(most=settings.vocabulary),
             "media_rules": MediaRules.from_settings(settings),
+            "code_versions": versions,
             "identification": Identification.from_settings(settings),
             "audio_io_manager": AudioIOManager(storage=storage),
             "document_io_manager": DocumentIOManager(storage=storage),
@@ -84,6 +92,15 @@ def build_definitions(
         },
         # The stages of a recording, one after the other; those on a device in its warm worker.
         executor=device_executor,
+    )
+
+
+def with_version(made: AssetsDefinition, versions: Mapping[str, str]) -> AssetsDefinition:
+    """The same asset, with the version of its code by which Dagster tells what is stale."""
+    return made.map_asset_specs(
+        lambda spec: spec.replace_attributes(
+            code_version=versions.get(spec.key.to_user_string(), spec.code_version)
+        )
     )
 
 

@@ -33,6 +33,17 @@ RUN_KEY_TAG = "dagster/run_key"
 DATA_VERSION_TAG = "dagster/data_version"
 """Of a materialization or an observation: what stands for the content."""
 
+DATA_VERSION_IS_GIVEN_TAG = "dagster/data_version_is_user_provided"
+"""Of the same, `true`: Dagster has not made that up itself."""
+
+CODE_VERSION_TAG = "dagster/code_version"
+"""Of a materialization: with what it was made."""
+
+INPUT_VERSION_TAG = "dagster/input_data_version"
+INPUT_EVENT_TAG = "dagster/input_event_pointer"
+"""Of a materialization, each with `/` and the name of an input behind it: the input's data version,
+and the number of the event that told of it (`NULL`: none did)."""
+
 DEVICE_TAG = "scribe/device"
 """Of a step: it computes on the device. Of a run: the device that it was given."""
 

@@ -9,10 +9,11 @@ from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult
 from scribe_assets.artifacts.documents import Options, Result
 from scribe_assets.definitions import build_definitions
 from scribe_assets.keys import RecordingRef, user_key
+from scribe_assets.library.status import Ending, RunEnd, ended
 from scribe_assets.sensors.uploads import run_request
 from scribe_assets.settings import Settings
 from scribe_assets.storage.layout import processed_key, sidecar_key
-from scribe_assets.storage.recordings import read_document
+from scribe_assets.storage.recordings import read_document, read_status, write_status
 from scribe_assets.storage.s3 import S3Storage
 
 
@@ -72,3 +73,13 @@ def failure(run: ExecuteInProcessResult) -> str:
     (event,) = [e for e in run.all_events if e.is_step_failure]
     fault = event.step_failure_data.user_failure_data
     return fault.description or "" if fault else ""
+
+
+def end(scribe: Scribe, ref: RecordingRef, ending: Ending) -> None:
+    """Write the end of a run into the status, as the sensor of the outcomes would."""
+    status = read_status(scribe.storage, ref)
+    assert status is not None
+    run_id = status.run_id or "1"
+    after = ended(status, run_id, status.source.etag, RunEnd(run_id, ending))
+    assert after is not None
+    write_status(scribe.storage, after)

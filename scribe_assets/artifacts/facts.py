@@ -1,17 +1,25 @@
 """What a document says in a few numbers and words: the metadata of an asset, in Dagster and after a
 rebuild."""
 
+import math
+from collections.abc import Sequence
+
 from scribe_assets.artifacts.documents import (
     Diarization,
     Document,
     Recording,
     Result,
+    Sound,
     SpeakerEmbeddings,
     SpeakerIdentities,
     Transcript,
     Voiceprints,
 )
 from scribe_assets.artifacts.formats import plain
+from scribe_assets.speech.timeline import Turn, Word
+
+UNLIKELY = 0.5
+"""Probability below which a word is more likely another one."""
 
 Facts = dict[str, str | int | float]
 
@@ -28,6 +36,7 @@ def facts(document: Document) -> Facts:
                 "speakers": len({turn.speaker for turn in document.turns}),
                 "speakers_between": " and ".join(map(str, between)),
                 "turns": len(document.turns),
+                "share_of_speech": _share(document.exclusive, document.duration),
             }
         case SpeakerEmbeddings():
             return {
@@ -41,20 +50,26 @@ def facts(document: Document) -> Facts:
                 "identified": sum(i.person_id is not None for i in document.identities),
                 "speakers": len(document.identities),
                 "enrolled": len(document.enrolled),
+                "threshold": document.threshold,
             }
         case Transcript():
+            words = [word for segment in document.segments for word in segment.words]
             return {
                 "model": document.model,
                 "language": document.language or "none",
-                "words": sum(len(segment.words) for segment in document.segments),
+                "words": len(words),
+                **_certainty(words),
                 "unheard_seconds": round(sum(span.duration for span in document.unheard), 3),
             }
         case Result():
-            words = [word for segment in document.segments for word in segment.words]
+            spoken = [word for segment in document.segments for word in segment.words]
             return {
+                "length": plain.clock(document.duration),
                 "segments": len(document.segments),
-                "words": len(words),
-                "words_in_overlap": sum(word.overlap for word in words),
+                "words": len(spoken),
+                "words_in_overlap": sum(word.overlap for word in spoken),
+                "number_of_speakers": len(document.speakers),
+                "named_speakers": sum(s.person_id is not None for s in document.speakers),
                 "speakers": plain.facts(document),
                 **_corrections(document),
             }
@@ -79,10 +94,41 @@ def _corrections(result: Result) -> Facts:
     }
 
 
+def _share(turns: Sequence[Turn], seconds: float) -> float:
+    return round(sum(turn.duration for turn in turns) / seconds, 3) if seconds > 0 else 0.0
+
+
+def _certainty(words: Sequence[Word]) -> Facts:
+    """How sure words are, as numbers that can be followed from recording to recording."""
+    if not words:
+        return {}
+    return {
+        "mean_word_probability": round(float(sum(w.probability for w in words)) / len(words), 3),
+        "unlikely_words": round(sum(map(is_unlikely, words)) / len(words), 3),
+    }
+
+
+def is_unlikely(word: Word) -> bool:
+    """Whether another word is more likely than this one."""
+    return bool(word.probability < UNLIKELY)
+
+
+def _loudness(sound: Sound | None) -> Facts:
+    if sound is None:
+        return {}
+    peak = max(sound.peaks, default=0.0)
+    return {
+        "peak_dbfs": round(20 * math.log10(max(peak, 1e-5)), 1),
+        "clipped_share": sound.clipped,
+    }
+
+
 def _recording(recording: Recording) -> Facts:
     media = recording.media
     return {
         "duration": recording.duration,
+        "length": plain.clock(recording.duration),
+        **_loudness(recording.sound),
         "upload": f"s3://{recording.source.bucket}/{recording.source.key}",
         "container": media.container,
         "codec": media.audio_codec,

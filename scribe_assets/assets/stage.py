@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from dagster import AssetExecutionContext, DagsterInstance, DagsterRun
+from dagster import AssetExecutionContext, DagsterInstance, DagsterRun, DataVersion
 
-from scribe_assets.artifacts.documents import Source
+from scribe_assets.artifacts.content import content_version
+from scribe_assets.artifacts.documents import Document, Source
 from scribe_assets.errors import MissingObjectError, PermanentError, ScribeError
 from scribe_assets.failures import permanent_failures
 from scribe_assets.keys import RecordingRef
@@ -27,6 +28,11 @@ from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.tags import ASKED_TAG, ETAG_TAG, PARENT_RUN_ID_TAG, RETRY_NUMBER_TAG
 
 PROGRESS_SECONDS = 5.0
+
+
+def data_version(document: Document) -> DataVersion:
+    """The version of a document for Dagster: what was made of another one is stale."""
+    return DataVersion(content_version(document))
 
 
 @dataclass

@@ -5,15 +5,16 @@ checked wherever it is read (`artifacts/`), and the checks of an identity bank, 
 `voiceprints` reports itself, because only it knows what became of each sample.
 """
 
-from scribe_assets.checks.recording.converted_audio import durations_agree, nothing_is_damaged
-from scribe_assets.checks.recording.fused_result import names_are_unique, no_word_is_lost
-from scribe_assets.checks.recording.transcript import language_is_sure, speech_has_words
+from scribe_assets.checks.recording.converted_audio import check_converted_audio
+from scribe_assets.checks.recording.diarization import check_diarization
+from scribe_assets.checks.recording.fused_result import check_fused_result
+from scribe_assets.checks.recording.speaker_identities import identities_are_clear
+from scribe_assets.checks.recording.transcript import check_transcript
 
 CHECKS = [
-    nothing_is_damaged,
-    durations_agree,
-    language_is_sure,
-    speech_has_words,
-    no_word_is_lost,
-    names_are_unique,
+    check_converted_audio,
+    check_diarization,
+    identities_are_clear,
+    check_transcript,
+    check_fused_result,
 ]

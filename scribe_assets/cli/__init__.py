@@ -37,7 +37,7 @@ Commands.known = {
     ),
     "upload": Command("recordings", "Upload recordings; the sensor finds them."),
     "status": Command("status", "Show how far recordings are."),
-    "show": Command("recordings", "Print the transcript of a recording."),
+    "show": Command("recordings", "Print the transcript of a recording, or write it to a file."),
     "retry": Command(
         "rerun", "Try recordings again that failed, from the stage that failed on.", STACK
     ),

@@ -168,9 +168,10 @@ def _tell_dagster(storage: "S3Storage", ref: RecordingRef) -> None:
         return
     from scribe_assets.instance.config import open_instance
     from scribe_assets.instance.corrections import report
+    from scribe_assets.library.code_versions import code_versions
 
     try:
         with open_instance(settings) as instance:
-            report(instance, storage, ref)
+            report(instance, storage, ref, code_versions(settings))
     except SettingsError as error:
         log.print(f"Dagster was not told: {error}", markup=False)

@@ -160,6 +160,7 @@ def doctor(
 def rebuild() -> None:
     """Tell a new or emptied Dagster instance what is in S3 already; nothing is transcribed."""
     from scribe_assets.instance.config import open_instance
+    from scribe_assets.instance.rebuild import Versions
     from scribe_assets.instance.rebuild import rebuild as tell
     from scribe_assets.local import stack
     from scribe_assets.settings import Settings
@@ -172,7 +173,12 @@ def rebuild() -> None:
         columns = TextColumn("recordings"), BarColumn(), TaskProgressColumn()
         with Progress(*columns, console=log, transient=True) as progress:
             task = progress.add_task("recordings", total=1.0)
-            told = tell(instance, storage, lambda done: progress.update(task, completed=done))
+            told = tell(
+                instance,
+                storage,
+                Versions.of(settings),
+                lambda done: progress.update(task, completed=done),
+            )
     for problem in told.problems:
         log.print(problem, markup=False)
     out.print(

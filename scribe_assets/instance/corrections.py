@@ -1,12 +1,13 @@
 """What people corrected outside of a run, told to Dagster: lineage holds for it as for a run."""
 
-import hashlib
-
 from dagster import AssetMaterialization, AssetObservation, DagsterInstance, MetadataValue
 
-from scribe_assets.artifacts.documents import Corrections, Document, Result
+from scribe_assets.artifacts.content import content_version
+from scribe_assets.artifacts.documents import Corrections, Result
 from scribe_assets.artifacts.facts import facts
 from scribe_assets.keys import RecordingRef
+from scribe_assets.library.code_versions import INPUTS, CodeVersions, made_from
+from scribe_assets.provenance import Made, provenance_tags
 from scribe_assets.storage.changes import read_corrections
 from scribe_assets.storage.layout import processed_key
 from scribe_assets.storage.recordings import read_document
@@ -14,13 +15,16 @@ from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.tags import DATA_VERSION_TAG
 
 
-def report(instance: DagsterInstance, storage: S3Storage, ref: RecordingRef) -> None:
+def report(
+    instance: DagsterInstance, storage: S3Storage, ref: RecordingRef, versions: CodeVersions
+) -> None:
     """Tell an instance of the corrections of a recording, and of the result that has them.
 
     Args:
         instance: Dagster's.
         storage: S3.
         ref: the recording.
+        versions: the code versions of the installation.
 
     Raises:
         MissingObjectError: the recording was deleted meanwhile.
@@ -28,13 +32,16 @@ def report(instance: DagsterInstance, storage: S3Storage, ref: RecordingRef) -> 
     corrections, result = read_corrections(storage, ref), read_document(storage, ref, Result)
     if corrections is not None:
         observe(instance, storage, ref, corrections)
+    name = "fused_result"
+    inputs = [Made.newest(instance, one, ref.partition_key) for one in INPUTS[name]]
+    version = made_from(name, versions[name], [made.code_version for made in inputs])
     instance.report_runless_asset_event(
         AssetMaterialization(
-            "fused_result",
+            name,
             partition=ref.partition_key,
             description="after a correction",
             metadata=facts(result) | {"uri": _uri(storage, ref, Result.file_name)},
-            tags={DATA_VERSION_TAG: _digest(result)},
+            tags=provenance_tags(content_version(result), version, inputs),
         )
     )
 
@@ -51,14 +58,10 @@ def observe(
                 "uri": _uri(storage, ref, Corrections.file_name),
                 "corrections": len(corrections.corrections),
             },
-            tags={DATA_VERSION_TAG: _digest(corrections)},
+            tags={DATA_VERSION_TAG: content_version(corrections)},
         )
     )
 
 
 def _uri(storage: S3Storage, ref: RecordingRef, name: str) -> MetadataValue:
     return MetadataValue.url(f"s3://{storage.processed_bucket}/{processed_key(ref, name)}")
-
-
-def _digest(document: Document) -> str:
-    return hashlib.sha256(document.to_json().encode()).hexdigest()[:32]

@@ -23,6 +23,13 @@ from dagster import (
 
 from scribe_assets.instance.corrections import observe
 from scribe_assets.keys import user_key
+from scribe_assets.library.code_versions import (
+    INPUTS,
+    CodeVersions,
+    code_versions,
+    found_version,
+    models_of_now,
+)
 from scribe_assets.library.inventory import (
     STAGES,
     Artifact,
@@ -33,6 +40,8 @@ from scribe_assets.library.inventory import (
 )
 from scribe_assets.library.status import left_behind
 from scribe_assets.partitions import recordings, users
+from scribe_assets.provenance import Made, provenance_tags
+from scribe_assets.settings import Settings
 from scribe_assets.storage.recordings import write_status
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.tags import DATA_VERSION_TAG
@@ -64,14 +73,48 @@ class Rebuilt:
     problems: list[str] = field(default_factory=list)
 
 
+@dataclass
+class Versions:
+    """By which Dagster tells whether what is found is stale: those of now, and what they stand for.
+
+    Attributes:
+        code: of each asset.
+        models: of each asset that has one, as its documents name it.
+    """
+
+    code: CodeVersions
+    models: dict[str, str]
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Versions":
+        """Those of an installation."""
+        return cls(code_versions(settings), models_of_now(settings))
+
+    def tags(self, artifact: Artifact, inputs: list[Made]) -> dict[str, str]:
+        """Of an artifact that was found, the tags of its materialization.
+
+        What made it is not known but for the names of its models; where they are those of now, it
+        is taken for what would be made now.
+        """
+        others = [name for name, model in artifact.models.items() if self.models[name] != model]
+        version = found_version(
+            artifact.asset, self.code, [made.code_version for made in inputs], others
+        )
+        return provenance_tags(artifact.content, version, inputs)
+
+
 def rebuild(
-    instance: DagsterInstance, storage: S3Storage, progress: Callable[[float], None]
+    instance: DagsterInstance,
+    storage: S3Storage,
+    versions: Versions,
+    progress: Callable[[float], None],
 ) -> Rebuilt:
     """Tell an instance of all that S3 holds and it does not know; a second time does nothing more.
 
     Args:
         instance: Dagster's; it may be in use.
         storage: S3.
+        versions: of this installation.
         progress: told the fraction that is done.
 
     Raises:
@@ -90,15 +133,16 @@ def rebuild(
     with ThreadPoolExecutor(READERS) as pool:
         found = pool.map(lambda ref: take_inventory(storage, ref, files[ref]), waiting)
         for number, inventory in enumerate(found, start=1):
-            _tell(instance, storage, inventory, known, made, told)
+            _tell(instance, storage, versions, inventory, known, made, told)
             progress(number / len(waiting))
-    _tell_banks(instance, storage, made[VOICEPRINTS], told)
+    _tell_banks(instance, storage, versions, made[VOICEPRINTS], told)
     return told
 
 
 def _tell(
     instance: DagsterInstance,
     storage: S3Storage,
+    versions: Versions,
     inventory: Inventory,
     known: set[str],
     made: dict[str, set[str]],
@@ -130,32 +174,42 @@ def _tell(
             observe(instance, storage, inventory.ref, inventory.corrections)
     for artifact in inventory.artifacts:
         if key not in made[artifact.asset]:
-            _materialize(instance, artifact, key, told)
+            _materialize(instance, versions, artifact, key, told)
     if key not in known:
         instance.add_dynamic_partitions(str(recordings.name), [key])
         told.partitions += 1
 
 
 def _tell_banks(
-    instance: DagsterInstance, storage: S3Storage, made: set[str], told: Rebuilt
+    instance: DagsterInstance,
+    storage: S3Storage,
+    versions: Versions,
+    made: set[str],
+    told: Rebuilt,
 ) -> None:
     for user_id, voiceprints in banks_in(storage):
         key = user_key(user_id)
         told.users += 1
         if voiceprints and key not in made:
-            _materialize(instance, voiceprints, key, told)
+            _materialize(instance, versions, voiceprints, key, told)
         instance.add_dynamic_partitions(str(users.name), [key])
 
 
 def _materialize(
-    instance: DagsterInstance, artifact: Artifact, partition: str, told: Rebuilt
+    instance: DagsterInstance,
+    versions: Versions,
+    artifact: Artifact,
+    partition: str,
+    told: Rebuilt,
 ) -> None:
+    inputs = [Made.newest(instance, name, partition) for name in INPUTS[artifact.asset]]
     instance.report_runless_asset_event(
         AssetMaterialization(
             artifact.asset,
             description="Found in S3 by 'scribe rebuild'",
             partition=partition,
             metadata=artifact.facts | {"uri": MetadataValue.url(str(artifact.facts["uri"]))},
+            tags=versions.tags(artifact, inputs),
         )
     )
     told.materializations += 1

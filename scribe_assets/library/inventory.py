@@ -6,6 +6,7 @@ A recording is known by its `status.json`: what the upload was, and whether the 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from scribe_assets.artifacts.content import content_version
 from scribe_assets.artifacts.documents import (
     Corrections,
     Diarization,
@@ -44,10 +45,14 @@ class Artifact:
         asset: its name.
         facts: where it lies (`uri`), the version of the upload it was made from (`upload_etag`),
             and what the document itself says.
+        content: what stands for its content; see `content_version`.
+        models: by the asset that used it, the models that it was made with.
     """
 
     asset: str
     facts: Facts
+    content: str
+    models: dict[str, str]
 
 
 @dataclass
@@ -124,7 +129,7 @@ def take_inventory(storage: S3Storage, ref: RecordingRef, names: set[str]) -> In
         known: Facts = {"uri": f"s3://{storage.processed_bucket}/{processed_key(ref, name)}"}
         if source := getattr(document, "source", None):
             known["upload_etag"] = source.etag
-        found.artifacts.append(Artifact(asset, known | facts(document)))
+        found.artifacts.append(artifact(asset, document, known))
     return found
 
 
@@ -140,4 +145,23 @@ def banks_in(storage: S3Storage) -> Iterator[tuple[str, Artifact | None]]:
             yield user_id, None
             continue
         uri = f"s3://{storage.processed_bucket}/{voiceprints_key(user_id)}"
-        yield user_id, Artifact("voiceprints", {"uri": uri, **facts(document)})
+        yield user_id, artifact("voiceprints", document, {"uri": uri})
+
+
+def artifact(asset: str, document: Document, known: Facts) -> Artifact:
+    """A document as an artifact of an asset.
+
+    Args:
+        asset: its name.
+        document: what it has made.
+        known: what the document does not say itself.
+    """
+    models = {asset: document.model} if hasattr(document, "model") else {}
+    if isinstance(document, Result):
+        used = document.models
+        models = {
+            "diarization": used.diarization,
+            "speaker_embeddings": used.embedding,
+            "transcript": used.transcription,
+        }
+    return Artifact(asset, known | facts(document), content_version(document), models)

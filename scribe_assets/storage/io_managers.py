@@ -23,7 +23,8 @@ from scribe_assets.errors import DocumentError, MissingObjectError
 from scribe_assets.failures import permanent_failures
 from scribe_assets.keys import RecordingRef
 from scribe_assets.storage.changes import check_not_corrected
-from scribe_assets.storage.layout import processed_key
+from scribe_assets.storage.layout import AUDIO, processed_key
+from scribe_assets.storage.links import link
 from scribe_assets.storage.previous import keep_previous
 from scribe_assets.storage.recordings import ConvertedAudio, read_document, write_document
 from scribe_assets.storage.s3 import S3Storage
@@ -33,6 +34,9 @@ from scribe_assets.storage.versions import (
     check_not_overwritten,
     with_digests,
 )
+
+LOOKED_AT = {"result.json": "result.html"}
+"""What a person opens rather than the document."""
 
 
 class DocumentIOManager(ConfigurableIOManager):
@@ -47,9 +51,9 @@ class DocumentIOManager(ConfigurableIOManager):
             check_not_overtaken(self.storage, ref, obj)
             if isinstance(obj, Result):
                 keep_previous(self.storage, ref, obj)
-            uri = write_document(self.storage, ref, obj)
+            write_document(self.storage, ref, obj)
             check_not_corrected(self.storage, ref, obj)
-        context.add_output_metadata({"uri": MetadataValue.url(uri)})
+        context.add_output_metadata(places(self.storage, ref, obj.file_name))
 
     def load_input(self, context: InputContext) -> Any:
         """Read and check the document; the type of the input says which document it is."""
@@ -69,15 +73,14 @@ class AudioIOManager(ConfigurableIOManager):
         ref = RecordingRef.from_partition_key(context.partition_key)
         bucket = self.storage.processed_bucket
         recording = with_digests(obj.recording, obj.folder)
-        uris = []
         with permanent_failures():
             check_not_overwritten(self.storage, recording)
             self._remove_without_digest(ref)
             for name in obj.files:
                 key = processed_key(ref, name)
-                uris.append(self.storage.upload(obj.folder / name, bucket, key, "audio/flac"))
+                self.storage.upload(obj.folder / name, bucket, key, "audio/flac")
             write_document(self.storage, ref, recording)
-        context.add_output_metadata({"uri": MetadataValue.url(uris[0])})
+        context.add_output_metadata(places(self.storage, ref, AUDIO))
 
     def _remove_without_digest(self, ref: RecordingRef) -> None:
         """Remove a `recording.json` that cannot tell whether an `audio.flac` is its own, before
@@ -106,6 +109,17 @@ class AudioIOManager(ConfigurableIOManager):
             return ConvertedAudio(recording, fetch)
 
         return load(context, read)
+
+
+def places(storage: S3Storage, ref: RecordingRef, name: str) -> dict[str, MetadataValue]:
+    """Metadata: where a file of a recording lies, and a link that a browser opens."""
+    bucket = storage.processed_bucket
+    found: dict[str, MetadataValue] = {
+        "uri": MetadataValue.url(f"s3://{bucket}/{processed_key(ref, name)}")
+    }
+    if url := link(storage, bucket, processed_key(ref, LOOKED_AT.get(name, name))):
+        found["open"] = MetadataValue.url(url)
+    return found
 
 
 def load(context: InputContext, read: Any) -> Any:

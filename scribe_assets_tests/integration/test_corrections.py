@@ -22,13 +22,15 @@ from scribe_assets.artifacts.documents import (
 from scribe_assets.cli import app
 from scribe_assets.errors import CorrectedError, UsageError
 from scribe_assets.instance.corrections import report
-from scribe_assets.instance.rebuild import rebuild
+from scribe_assets.instance.rebuild import Versions, rebuild
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library import corrections as library
+from scribe_assets.library.code_versions import code_versions
 from scribe_assets.library.combining import combine, corrected_timeline, language_by_hand
 from scribe_assets.library.naming import refresh_names
 from scribe_assets.library.people import list_people
 from scribe_assets.library.vocabulary import hot_words
+from scribe_assets.settings import Settings
 from scribe_assets.speech.corrections import LanguageCorrection, Version
 from scribe_assets.speech.timeline import Span, Timeline, TranscriptSegment, Word, clean_spans
 from scribe_assets.storage.changes import change_document, check_not_corrected, read_corrections
@@ -352,7 +354,7 @@ def test_dagster_is_told(
     embedded_storage: S3Storage, ref: RecordingRef, instance: DagsterInstance
 ) -> None:
     library.rename(embedded_storage, ref, A, "Anne")
-    report(instance, embedded_storage, ref)
+    report(instance, embedded_storage, ref, code_versions(Settings.load()))
     event = instance.get_latest_materialization_event(AssetKey("fused_result"))
     assert event is not None
     assert event.asset_materialization is not None
@@ -412,7 +414,7 @@ def test_a_new_instance_learns_of_corrections(
     assert status is not None
     write_status(storage, status.model_copy(update={"state": "succeeded"}))
     library.rename(storage, ref, A, "Anne")
-    rebuild(instance, storage, lambda _: None)
+    rebuild(instance, storage, Versions.of(Settings.load()), lambda _: None)
     (observed,) = instance.fetch_observations(AssetKey("corrections"), limit=5).records
     assert observed.asset_observation is not None
     assert observed.asset_observation.partition == ref.partition_key

@@ -4,6 +4,7 @@ import json
 import re
 from decimal import Decimal
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 import soundfile
@@ -110,6 +111,20 @@ def test_metadata_tells_what_was_done(scribe: Scribe, sample_recording: Path) ->
     assert facts["diarization"]["speakers"].value == 2
     assert facts["transcript"]["language"].value == "en"
     assert "whisper base" in str(facts["transcript"]["model"].value)
+    # What a browser opens, without credentials.
+    with urlopen(str(facts["fused_result"]["open"].value)) as page:  # noqa: S310
+        assert page.headers.get_content_type() == "text/html"
+        assert page.read().decode() == scribe.read(ref, "result.html")
+    for asset, picture in {
+        "converted_audio": "waveform",
+        "diarization": "timeline",
+        "speaker_identities": "similarity",
+        "transcript": "word_probability",
+        "fused_result": "timeline",
+    }.items():
+        assert "](data:image/svg+xml," in str(facts[asset][picture].value)
+    assert facts["converted_audio"]["length"].value == "0:30"
+    assert facts["fused_result"]["number_of_speakers"].value == 2
     checks = run.get_asset_check_evaluations()
     assert {check.check_name for check in checks} == {
         "nothing_is_damaged",
@@ -118,6 +133,12 @@ def test_metadata_tells_what_was_done(scribe: Scribe, sample_recording: Path) ->
         "speech_has_words",
         "no_word_is_lost",
         "names_are_unique",
+        "sound_is_well_recorded",
+        "somebody_speaks",
+        "speakers_are_within_bounds",
+        "identities_are_clear",
+        "words_are_likely",
+        "no_word_seems_invented",
     }
     assert all(check.passed for check in checks)
 

@@ -11,22 +11,21 @@ import soundfile
 from dagster import AssetKey, AssetRecordsFilter, DagsterInstance
 
 from scribe_assets.instance.config import open_instance
-from scribe_assets.instance.rebuild import Rebuilt, rebuild
+from scribe_assets.instance.rebuild import Rebuilt, Versions, rebuild
 from scribe_assets.keys import RecordingRef, user_key
 from scribe_assets.library.inventory import STAGES
-from scribe_assets.library.status import Ending, RunEnd, ended, started
+from scribe_assets.library.status import Ending, started
 from scribe_assets.settings import Settings
 from scribe_assets.speech import media
 from scribe_assets.speech.conversion import decode
 from scribe_assets.storage.recordings import (
     find_upload,
-    read_status,
     to_source,
     write_status,
 )
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets_tests.people import enrol_voices, unit
-from scribe_assets_tests.pipeline import Scribe
+from scribe_assets_tests.pipeline import Scribe, end
 from scribe_assets_tests.postgres import PostgresServer
 from scribe_assets_tests.sensor import Sensor
 
@@ -39,7 +38,7 @@ def new_instance(home: Path) -> Iterator[DagsterInstance]:
 
 def told_again(instance: DagsterInstance, storage: S3Storage) -> Rebuilt:
     seen: list[float] = []
-    told = rebuild(instance, storage, seen.append)
+    told = rebuild(instance, storage, Versions.of(Settings.load()), seen.append)
     assert seen == sorted(seen)
     assert seen[-1:] in ([1.0], [])
     return told
@@ -52,16 +51,6 @@ def metadata(instance: DagsterInstance, asset: str, partition: str) -> dict[str,
     made = record.asset_materialization
     assert made is not None
     return {name: value.value for name, value in made.metadata.items()}
-
-
-def end(scribe: Scribe, ref: RecordingRef, ending: Ending) -> None:
-    """Write the end of a run into the status, as the sensor of the outcomes would."""
-    status = read_status(scribe.storage, ref)
-    assert status is not None
-    run_id = status.run_id or "1"
-    after = ended(status, run_id, status.source.etag, RunEnd(run_id, ending))
-    assert after is not None
-    write_status(scribe.storage, after)
 
 
 @dataclass

@@ -52,7 +52,7 @@ def test_words_of_another_speaker_are_told_by_name() -> None:
     before = saying("one", "two", "three")
     found = compare(before, saying("one", "two", "three", speaker="SPEAKER_00"))
     assert found.distance == 0
-    assert found.renamed == [Renamed(3, "SPEAKER_01", "Anne B.", 60)]
+    assert found.renamed == [Renamed(3, "Speaker 2", "Anne B.", 60)]
 
 
 def test_other_models_and_another_upload_are_told() -> None:

@@ -30,6 +30,7 @@ from scribe_assets.artifacts.documents.people import (
 from scribe_assets.artifacts.documents.recording import (
     Options,
     Recording,
+    Sound,
     Source,
     TakenTrack,
     TracksTaken,
@@ -51,6 +52,7 @@ __all__ = [
     "Profile",
     "Recording",
     "Result",
+    "Sound",
     "Source",
     "Speaker",
     "SpeakerEmbedding",

@@ -134,6 +134,14 @@ class TracksTaken(Document):
     left_out: list[str]
 
 
+class Sound(Document):
+    """How loud the converted audio is: the largest amplitude, 0 to 1, in parts of equal length, and
+    the share of its samples that are clipped."""
+
+    peaks: list[float]
+    clipped: float
+
+
 class Recording(Document):
     """recording.json: the upload, what is in it, and the options of its client.
 
@@ -142,7 +150,7 @@ class Recording(Document):
     have none of the three.
 
     `audio_sha256` is the digest of the `audio.flac` that was made from this version of the upload;
-    None in documents of a Scribe that did not keep it.
+    None in documents of a Scribe that did not keep it. So is `sound`.
     """
 
     file_name = "recording.json"
@@ -158,3 +166,4 @@ class Recording(Document):
     tracks: TracksTaken | None = None
     damage: list[str] = Field(default_factory=list)
     audio_sha256: str | None = None
+    sound: Sound | None = None

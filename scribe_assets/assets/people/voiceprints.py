@@ -1,25 +1,22 @@
 """The people of a user's identity bank, by voice."""
 
-import hashlib
-
 from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetExecutionContext,
-    DataVersion,
     MaterializeResult,
     MetadataValue,
     ResourceParam,
     asset,
 )
 
-from scribe_assets.artifacts.documents import Document, Voiceprints
+from scribe_assets.artifacts.documents import Voiceprints
 from scribe_assets.artifacts.documents.text import one_line
 from scribe_assets.artifacts.facts import facts
 from scribe_assets.artifacts.formats.md import escape
 from scribe_assets.assets.external import identity_bank
-from scribe_assets.assets.stage import Progress
+from scribe_assets.assets.stage import Progress, data_version
 from scribe_assets.failures import PASSING_FAULTS, permanent_failures
 from scribe_assets.keys import user_from_key
 from scribe_assets.library.bank_problems import bank_problems, lines
@@ -89,11 +86,6 @@ def voiceprints(
         ],
         data_version=data_version(document),
     )
-
-
-def data_version(document: Document) -> DataVersion:
-    """The version of a document for Dagster: a digest of its content."""
-    return DataVersion(hashlib.sha256(document.to_json().encode()).hexdigest()[:32])
 
 
 def table(document: Voiceprints) -> str:

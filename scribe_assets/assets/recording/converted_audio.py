@@ -6,14 +6,16 @@ from pathlib import Path
 
 from dagster import AssetExecutionContext, MetadataValue, Output, ResourceParam, asset
 
-from scribe_assets.artifacts.documents import Options, Recording, TakenTrack, TracksTaken
+from scribe_assets.artifacts import pictures
+from scribe_assets.artifacts.documents import Options, Recording, Sound, TakenTrack, TracksTaken
 from scribe_assets.artifacts.facts import facts
 from scribe_assets.artifacts.formats.md import escape
 from scribe_assets.assets.media_rules import MediaRules
-from scribe_assets.assets.stage import is_done_already, stage
+from scribe_assets.assets.stage import data_version, is_done_already, stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.keys import RecordingRef
 from scribe_assets.partitions import recordings
+from scribe_assets.speech import media
 from scribe_assets.speech.conversion import Conversion, convert
 from scribe_assets.storage.layout import AUDIO
 from scribe_assets.storage.recordings import (
@@ -24,6 +26,9 @@ from scribe_assets.storage.recordings import (
 )
 from scribe_assets.storage.s3 import S3Object, S3Storage
 from scribe_assets.tags import CONVERSION_PRIORITY, PRIORITY_TAG
+
+SOUND_PARTS = 240
+"""In which it is told how loud a recording is."""
 
 
 @asset(
@@ -59,13 +64,17 @@ def converted_audio(
             running.progress,
         )
         original.unlink()
-        recording = describe(running.ref, upload, options, conversion)
+        with media.AudioFile(Path(folder) / AUDIO) as audio:
+            levels = media.sound_levels(audio, SOUND_PARTS)
+        recording = describe(running.ref, upload, options, conversion, levels)
         for loss in recording.damage:
             context.log.warning(f"{upload.uri}: {loss}")
         yield Output(
             ConvertedAudio(recording, folder=Path(folder)),
+            data_version=data_version(recording),
             metadata={
                 **facts(recording),
+                "waveform": MetadataValue.md(pictures.of_sound(recording)),
                 "damage": MetadataValue.md(escape("\n".join(recording.damage)) or "none"),
                 **running.speed(recording.duration),
             },
@@ -73,7 +82,11 @@ def converted_audio(
 
 
 def describe(
-    ref: RecordingRef, upload: S3Object, options: Options, conversion: Conversion
+    ref: RecordingRef,
+    upload: S3Object,
+    options: Options,
+    conversion: Conversion,
+    levels: media.SoundLevels,
 ) -> Recording:
     """The facts about an upload and its conversion."""
     files = [file.name for file in conversion.tracks] or [AUDIO]
@@ -101,4 +114,7 @@ def describe(
             left_out=list(conversion.choice.left_out),
         ),
         damage=list(conversion.damage),
+        sound=Sound(
+            peaks=[round(peak, 3) for peak in levels.peaks], clipped=round(levels.clipped, 6)
+        ),
     )

@@ -2,13 +2,16 @@
 
 from dagster import AssetExecutionContext, MetadataValue, Output, ResourceParam, asset
 
+from scribe_assets.artifacts import pictures
 from scribe_assets.artifacts.documents import Diarization, Options
 from scribe_assets.artifacts.facts import facts
-from scribe_assets.assets.stage import stage
+from scribe_assets.artifacts.formats.plain import clock
+from scribe_assets.assets.stage import data_version, stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.partitions import recordings
 from scribe_assets.speech.diarization.pipelines import diarize
 from scribe_assets.speech.engine.registry import ModelRegistry
+from scribe_assets.speech.timeline import Span, Turn
 from scribe_assets.speech.tracks.merging import merge_timelines
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage
@@ -49,20 +52,30 @@ def diarization(
             exclusive=timeline.exclusive,
             speakers_between=timeline.number,
         )
-        seconds = {
-            label: sum(turn.duration for turn in timeline.turns if turn.speaker == label)
-            for label in timeline.speakers
-        }
-        rows = "".join(f"| {label} | {spoken:.1f} |\n" for label, spoken in seconds.items())
+        rows = "".join(
+            f"| {label} | {clock(sum(turn.duration for turn in turns))} | {len(turns)} |\n"
+            for label, turns in by_speaker(document.turns).items()
+        )
         return Output(
             document,
+            data_version=data_version(document),
             metadata={
                 **facts(document),
                 **models.facts("diarization"),
-                "preview": MetadataValue.md(f"| speaker | seconds |\n|---|---|\n{rows}"),
+                "waveform": MetadataValue.md(pictures.of_sound(recording, document.turns)),
+                "timeline": MetadataValue.md(
+                    pictures.timeline(by_speaker(document.turns), document.duration)
+                ),
+                "preview": MetadataValue.md(f"| speaker | speaks | turns |\n|---|---|---|\n{rows}"),
                 **running.speed(recording.duration),
             },
         )
+
+
+def by_speaker(turns: list[Turn]) -> dict[str, list[Span[float]]]:
+    """The turns of each speaker, by label, in order."""
+    labels = sorted({turn.speaker for turn in turns})
+    return {label: [turn for turn in turns if turn.speaker == label] for label in labels}
 
 
 def speaker_counts(options: Options, tracks: int) -> tuple[int | None, int | None, int | None]:

@@ -1,12 +1,15 @@
 """Who said what when: the result, and the forms it can be read in."""
 
+from typing import Any
+
 from dagster import AssetExecutionContext, MetadataValue, Output, asset
 
+from scribe_assets.artifacts import pictures
 from scribe_assets.artifacts.documents import Diarization, Result, SpeakerIdentities, Transcript
 from scribe_assets.artifacts.facts import facts
 from scribe_assets.artifacts.formats import md
 from scribe_assets.assets.external import corrections as corrections_by_hand
-from scribe_assets.assets.stage import stage
+from scribe_assets.assets.stage import data_version, stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.library.combining import combine
 from scribe_assets.library.naming import without_forgotten
@@ -42,12 +45,18 @@ def fused_result(
         identities = without_forgotten(storage, running.ref.user_id, speaker_identities)
         corrections = read_corrections(storage, running.ref)
         result = combine(recording, diarization, identities, transcript, corrections)
-        preview = "\n".join(md.render(result).splitlines()[:PREVIEW_LINES])
         return Output(
             result,
-            metadata={
-                **facts(result),
-                "preview": MetadataValue.md(preview),
-                **running.speed(recording.duration),
-            },
+            data_version=data_version(result),
+            metadata={**result_metadata(result), **running.speed(recording.duration)},
         )
+
+
+def result_metadata(result: Result) -> dict[str, Any]:
+    """What is told of a result, whoever wrote it."""
+    preview = "\n".join(md.render(result).splitlines()[:PREVIEW_LINES])
+    return {
+        **facts(result),
+        "timeline": MetadataValue.md(pictures.of_result(result)),
+        "preview": MetadataValue.md(preview),
+    }

@@ -4,7 +4,7 @@ from dagster import AssetExecutionContext, Output, ResourceParam, asset
 
 from scribe_assets.artifacts.documents import Diarization, SpeakerEmbeddings
 from scribe_assets.artifacts.facts import facts
-from scribe_assets.assets.stage import stage
+from scribe_assets.assets.stage import data_version, stage
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.partitions import recordings
 from scribe_assets.speech.engine.registry import ModelRegistry
@@ -48,6 +48,7 @@ def speaker_embeddings(
         )
         return Output(
             document,
+            data_version=data_version(document),
             metadata={
                 **facts(document),
                 **models.facts("embedding"),

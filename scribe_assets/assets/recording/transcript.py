@@ -2,10 +2,11 @@
 
 from dagster import AssetExecutionContext, MetadataValue, Output, ResourceParam, asset
 
+from scribe_assets.artifacts import pictures
 from scribe_assets.artifacts.documents import Transcript
 from scribe_assets.artifacts.facts import facts
 from scribe_assets.artifacts.formats.md import escape
-from scribe_assets.assets.stage import stage
+from scribe_assets.assets.stage import data_version, stage
 from scribe_assets.assets.vocabulary_rules import VocabularyRules
 from scribe_assets.failures import PASSING_FAULTS
 from scribe_assets.library.combining import language_by_hand
@@ -77,11 +78,15 @@ def transcript(
         )
         return Output(
             document,
+            data_version=data_version(document),
             metadata={
                 **facts(document),
                 **{f"removed_{reason}": count for reason, count in said.removed.items() if count},
                 **models.facts("transcription"),
                 "model": document.model,
+                "word_probability": MetadataValue.md(
+                    pictures.of_words(document, recording.duration)
+                ),
                 "preview": MetadataValue.md(escape(text[:PREVIEW_CHARACTERS]) or "*No speech.*"),
                 **running.speed(recording.duration),
             },

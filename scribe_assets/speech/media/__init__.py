@@ -19,9 +19,11 @@ from scribe_assets.speech.media.audio import (
     SAMPLE_RATE,
     SPEECH_BANDS,
     AudioFile,
+    SoundLevels,
     Waveform,
     cut,
     load,
+    sound_levels,
 )
 from scribe_assets.speech.media.ffmpeg import ffmpeg_binary
 
@@ -29,8 +31,10 @@ __all__ = [
     "SAMPLE_RATE",
     "SPEECH_BANDS",
     "AudioFile",
+    "SoundLevels",
     "Waveform",
     "cut",
     "ffmpeg_binary",
     "load",
+    "sound_levels",
 ]

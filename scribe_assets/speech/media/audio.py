@@ -1,6 +1,8 @@
 """Converted audio: 16 kHz mono, in a file or in memory."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,10 @@ SAMPLE_RATE = 16_000
 
 SPEECH_BANDS = (200, 400, 700, 1100, 1700, 2500, 4000, 7000)
 """Borders in Hz of bands, in each of which there is a part of speech."""
+
+CLIPPED = 0.99
+"""Amplitude from which a sample was probably cut off when it was recorded; resampling moves it a
+little below the largest number."""
 
 BYTES_A_SAMPLE = 2
 """Decoded sound has 16 bits."""
@@ -94,3 +100,34 @@ def load(path: Path) -> np.ndarray:
     """
     with AudioFile(path) as audio:
         return audio[:]
+
+
+@dataclass(frozen=True)
+class SoundLevels:
+    """How loud a recording is.
+
+    Attributes:
+        peaks: the largest amplitude, 0 to 1, in parts of the recording of equal length.
+        clipped: the share of all samples that are clipped.
+    """
+
+    peaks: list[float]
+    clipped: float
+
+
+def sound_levels(waveform: Waveform, number: int) -> SoundLevels:
+    """Measure how loud a recording is.
+
+    Args:
+        waveform: (num_samples,) float32 at 16 kHz; it is read once, in parts.
+        number: of parts; no part is shorter than a sample.
+    """
+    total = len(waveform)
+    number = min(number, total)
+    edges = [part * total // number for part in range(number + 1)] if number else [0]
+    peaks, clipped = [], 0
+    for start, stop in pairwise(edges):
+        loud = np.abs(waveform[start:stop])
+        peaks.append(float(loud.max()))
+        clipped += int((loud >= CLIPPED).sum())
+    return SoundLevels(peaks, clipped / total if total else 0.0)
