@@ -12,14 +12,15 @@ from scribe_assets.artifacts.documents import Status
 
 SHARES = {
     "converted_audio": 0.05,
-    "diarization": 0.30,
-    "speaker_embeddings": 0.03,
+    "diarization": 0.20,
+    "speaker_embeddings": 0.08,
     "speaker_identities": 0.01,
-    "transcript": 0.60,
+    "transcript": 0.65,
     "fused_result": 0.01,
 }
-"""Of the time of a run, by stage, in their order; rounded from runs of an hour on two CPU cores
-with the default models. On a GPU, and with a larger Whisper model, the shares are others."""
+"""Of the time of a run, by stage, in their order: rounded from the whole chain in the benchmarks, on
+two CPU cores with the default models. On a GPU, and with a larger Whisper model, the shares are
+others."""
 
 ENOUGH = 0.05
 """Of a run must be done before it tells how long the rest takes."""

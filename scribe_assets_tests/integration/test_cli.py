@@ -237,18 +237,18 @@ def test_status_says_how_much_is_done_and_how_long_it_takes_yet(
         "anne/running.wav",
         state="running",
         step="diarization",
-        progress=0.5,  # and thus 20 % of the run
+        progress=0.5,  # and thus 15 % of the run
         started_at=now - timedelta(minutes=2),
     )
     answer = run("status")
     shown = lines(answer.stdout)
-    assert any("running anne/running.wav diarization, 20%, about 8 min left" in s for s in shown)
-    assert any("queued anne/queued.wav begins in about 8 min" in line for line in shown)
-    assert "1 in the queue; the last one begins in about 8 min" in shown
+    assert any("running anne/running.wav diarization, 15%, about 11 min left" in s for s in shown)
+    assert any("queued anne/queued.wav begins in about 11 min" in line for line in shown)
+    assert "1 in the queue; the last one begins in about 11 min" in shown
     rows = {row["source"]["key"]: row for row in json.loads(run("status", "--json").stdout)}
-    assert rows["anne/running.wav"]["done"] == 0.2
-    assert 470 < rows["anne/running.wav"]["seconds_left"] <= 481
-    assert 470 < rows["anne/queued.wav"]["seconds_to_wait"] <= 481
+    assert rows["anne/running.wav"]["done"] == 0.15
+    assert 670 < rows["anne/running.wav"]["seconds_left"] <= 681
+    assert 670 < rows["anne/queued.wav"]["seconds_to_wait"] <= 681
     assert rows["anne/done.wav"]["seconds_left"] is None
 
 
@@ -285,7 +285,7 @@ def test_compare_shows_words_names_and_their_distance(embedded_storage: S3Storag
     write_document(storage, ref, now)
     assert lines(run("compare", key).stdout) == [
         "50.0% of 4 words: 1 replaced, 0 added, 1 removed; 3 words now",
-        "SPEAKER_01 → Anne B.: 2 words, from 1:00 on",
+        "Speaker 2 → Anne B.: 2 words, from 1:00 on",
         "1:00 −bug jet +budget",
     ]
     said = json.loads(run("compare", key, "--json").stdout)

@@ -50,6 +50,7 @@ ANNE = unit(1, 0, 0, 0)
 BEN = unit(0, 1, 0, 0)
 CLEO = unit(0, 0, 1, 0)
 A, B, C = "SPEAKER_00", "SPEAKER_01", "SPEAKER_02"
+SHOWN = {A: "Speaker 1", B: "Speaker 2", C: "Speaker 3"}
 SAID = [
     "Good morning everybody and welcome.",
     "Thank you Emanuel for having us.",
@@ -115,7 +116,7 @@ def test_each_kind_is_in_the_result_and_its_forms_at_once(
     assert shown(result(storage, ref)) == [
         ("Anne", "Good morning everybody and welcome."),
         ("Anne", "Thank you"),
-        (B, "Emmanuel for having us."),
+        (SHOWN[B], "Emmanuel for having us."),
         ("Anne", "Shall we begin now?"),
     ]
     assert [s.by_hand for s in result(storage, ref).speakers] == [True, False]
@@ -163,7 +164,7 @@ def test_two_with_one_name_are_told_apart(embedded_storage: S3Storage, ref: Reco
     library.rename(storage, ref, A, "Tom")
     library.rename(storage, ref, B, "Tom")
     names = list(result(storage, ref).display_names().values())
-    assert names == [f"Tom ({A})", f"Tom ({B})", C]
+    assert names == [f"Tom ({A})", f"Tom ({B})", SHOWN[C]]
     library.rename(storage, ref, f"Tom ({B})", "Tim")
     assert [s.name for s in result(storage, ref).speakers] == ["Tom", "Tim", None]
     with pytest.raises(UsageError, match="has no speaker 'Tam', but"):
@@ -214,8 +215,8 @@ def test_corrections_survive_labels_that_are_given_anew(
     after = fuse(storage, ref)
     assert after.corrections is not None
     assert after.corrections.unfitting == []
-    assert [(name.replace(A, "?"), text) for name, text in shown(after)] == [
-        (name.replace(B, "?"), text.replace("Thank", "Tank").replace("having", "halving"))
+    assert [(name.replace(SHOWN[A], "?"), text) for name, text in shown(after)] == [
+        (name.replace(SHOWN[B], "?"), text.replace("Thank", "Tank").replace("having", "halving"))
         for name, text in before
     ]
 
@@ -338,8 +339,8 @@ def test_the_commands(embedded_storage: S3Storage, ref: RecordingRef) -> None:
         assert done.exit_code == 0, done.output
         return done.stdout.splitlines()
 
-    assert run("rename", "a.wav", "SPEAKER_00", "Anne") == ["SPEAKER_00 is Anne"]
-    assert run("merge", "a.wav", C, "anne") == ["SPEAKER_02 is Anne"]
+    assert run("rename", "a.wav", "speaker 1", "Anne") == ["Speaker 1 is Anne"]
+    assert run("merge", "a.wav", C, "anne") == ["Speaker 3 is Anne"]
     corrected = run("correct", "a.wav", "--at", "0:10.2", "--words", "Emanuel", "--text", "Manu")
     assert corrected == ["'Emanuel' is 'Manu'"]
     said = run("correct", "a.wav", "--at", "10", "--until", "11,0", "--speaker", "Anne")

@@ -92,7 +92,7 @@ def test_forgetting_leaves_no_trace_where_nothing_can_be_compared(
     with counted(storage, "ListObjectsV2") as listed:
         (refreshed,) = refresh_names(storage, USER, None)
     assert "another model" in (refreshed.problem or "")
-    assert len(listed) == 2, "the recordings, and the bank once for all people"
+    assert len(listed) == 4, "recordings and bank, once for all people and for the results before"
 
     text = storage.read(
         storage.processed_bucket, processed_key(ref, SpeakerIdentities.file_name)

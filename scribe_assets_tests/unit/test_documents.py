@@ -51,6 +51,8 @@ def test_a_segment_has_a_language_where_it_is_not_the_recordings() -> None:
         ('{"num_speakers": 0}', "num_speakers"),
         ('{"speakers": 2}', "speakers"),
         ('{"min_speakers": 3, "max_speakers": 2}', "min_speakers 3 is more than max_speakers 2"),
+        ('{"model": "/etc/weights"}', "give the name of a Whisper model such as small"),
+        ('{"model": "somebody/weights"}', "a folder or another repository is set for all"),
         ('{"num_speakers": 5, "max_speakers": 2}', "num_speakers 5 is more than max_speakers 2"),
         ('{"num_speakers": 1, "min_speakers": 2}', "num_speakers 1 is less than min_speakers 2"),
         ('{"num_speakers": true}', "num_speakers: true is not a number of speakers"),

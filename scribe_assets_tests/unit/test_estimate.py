@@ -38,10 +38,10 @@ def test_what_is_done_only_rises() -> None:
 
 
 def test_the_time_left_follows_from_the_time_taken() -> None:
-    status = running("transcript", 0.5, minutes=69)  # 39 % and half of 60 %
+    status = running("transcript", 0.5, minutes=133)  # 34 % and half of 65 %
     assert left(status, NOW) is not None
-    assert abs((left(status, NOW) or MINUTE) - 31 * MINUTE) < timedelta(seconds=1)
-    assert abs((left(status, NOW + MINUTE) or MINUTE) - 30 * MINUTE) < timedelta(seconds=1)
+    assert abs((left(status, NOW) or MINUTE) - 67 * MINUTE) < timedelta(seconds=1)
+    assert abs((left(status, NOW + MINUTE) or MINUTE) - 66 * MINUTE) < timedelta(seconds=1)
     assert left(status, NOW + timedelta(days=1)) == timedelta(0)
     assert left(running("converted_audio", 0.1, minutes=1), NOW) is None, "too early to tell"
     assert left(status.model_copy(update={"started_at": None}), NOW) is None

@@ -1,9 +1,10 @@
 """The upload behind a recording: where it lies, what is in it, and what its client says of it."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from scribe_assets.artifacts.documents.base import Document
 from scribe_assets.languages import language_code, language_codes
@@ -27,6 +28,16 @@ def _number(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError(f"{str(value).lower()} is not a number of speakers; give one such as 2")
     return value
+
+
+def _model(value: str | None) -> str | None:
+    """Who uploads chooses no folder of this machine, and nobody's repository of weights."""
+    if value is None or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
+        return value
+    raise ValueError(
+        "give the name of a Whisper model such as small; a folder or another repository is set "
+        "for all recordings, as SCRIBE_WHISPER_MODEL"
+    )
 
 
 def _tracks(value: Any) -> Any:
@@ -70,8 +81,8 @@ class Options(Document):
     min_speakers: NumSpeakers | None = None
     max_speakers: NumSpeakers | None = None
     hotwords: str | None = None
-    model: Annotated[str, Field(min_length=1)] | None = None
-    """The Whisper model; None: as the installation is set."""
+    model: Annotated[str | None, AfterValidator(_model)] = None
+    """The Whisper model, by a name that faster-whisper knows; None: as the installation is set."""
     tracks: TracksOption = None
     """Which audio tracks or channels are transcribed; None: as the installation is set."""
 
