@@ -18,8 +18,8 @@ SHARES = {
     "transcript": 0.65,
     "fused_result": 0.01,
 }
-"""Of the time of a run, by stage, in their order: rounded from the whole chain in the benchmarks, on
-two CPU cores with the default models. On a GPU, and with a larger Whisper model, the shares are
+"""Of the time of a run, by stage, in their order: rounded from the whole chain in the benchmarks,
+on two CPU cores with the default models. On a GPU, and with a larger Whisper model, the shares are
 others."""
 
 ENOUGH = 0.05
