@@ -82,7 +82,7 @@ def test_names_are_seen_and_stay_text() -> None:
     texts = [text.text for text in drawn(timeline(rows, 2)).iter(f"{SVG}text")]
     assert texts == ["<script>alert(1)<…", "Zoé | *x*"]
     result = of_result(RESULT)
-    assert [text.text for text in drawn(result).iter(f"{SVG}text")] == ["Anne B.", "SPEAKER_01"]
+    assert [text.text for text in drawn(result).iter(f"{SVG}text")] == ["Anne B.", "Speaker 2"]
 
 
 def test_the_threshold_divides_people_from_strangers() -> None:
