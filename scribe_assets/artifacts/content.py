@@ -15,8 +15,9 @@ def content_version(document: Document) -> str:
     """A digest of what the stages after it take of a document.
 
     Two documents that later stages cannot tell apart have the same: of a recording neither the
-    words of FFmpeg nor the digests of its audio count, which is made of the upload and the options
-    alone; of the speakers' identities what stands in the result, not how sure the runner-up was.
+    words of FFmpeg, nor how loud it is, nor the client's word for the job count, nor the digests of
+    its audio, which is made of the upload and the options alone; of the speakers' identities what
+    stands in the result, not how sure the runner-up was.
     """
     left_out = {**NOT_CONTENT} if hasattr(document, "source") else {}
     taken: dict[str, Any] | None = None
@@ -24,6 +25,8 @@ def content_version(document: Document) -> str:
         left_out |= {
             "warnings": True,
             "audio_sha256": True,
+            "sound": True,
+            "options": {"job_id"},
             "tracks": {"taken": {"__all__": {"sha256"}}},
         }
     if isinstance(document, SpeakerIdentities):

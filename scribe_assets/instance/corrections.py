@@ -1,15 +1,14 @@
 """What people corrected outside of a run, told to Dagster: lineage holds for it as for a run."""
 
-from dagster import AssetMaterialization, AssetObservation, DagsterInstance, MetadataValue
+from dagster import AssetMaterialization, AssetObservation, DagsterInstance
 
 from scribe_assets.artifacts.content import content_version
 from scribe_assets.artifacts.documents import Corrections, Result
-from scribe_assets.artifacts.facts import facts
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library.code_versions import INPUTS, CodeVersions, made_from
 from scribe_assets.provenance import Made, provenance_tags
 from scribe_assets.storage.changes import read_corrections
-from scribe_assets.storage.layout import processed_key
+from scribe_assets.storage.metadata import places, result_metadata
 from scribe_assets.storage.recordings import read_document
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.tags import DATA_VERSION_TAG
@@ -40,7 +39,7 @@ def report(
             name,
             partition=ref.partition_key,
             description="after a correction",
-            metadata=facts(result) | {"uri": _uri(storage, ref, Result.file_name)},
+            metadata={**result_metadata(result), **places(storage, ref, Result.file_name)},
             tags=provenance_tags(content_version(result), version, inputs),
         )
     )
@@ -55,13 +54,9 @@ def observe(
             "corrections",
             partition=ref.partition_key,
             metadata={
-                "uri": _uri(storage, ref, Corrections.file_name),
+                **places(storage, ref, Corrections.file_name),
                 "corrections": len(corrections.corrections),
             },
             tags={DATA_VERSION_TAG: content_version(corrections)},
         )
     )
-
-
-def _uri(storage: S3Storage, ref: RecordingRef, name: str) -> MetadataValue:
-    return MetadataValue.url(f"s3://{storage.processed_bucket}/{processed_key(ref, name)}")

@@ -65,7 +65,10 @@ def code_versions(settings: Settings) -> CodeVersions:
         "diarization": (diarization_identity(settings.diarization_model), TurnParameters()),
         "speaker_embeddings": (embedding_identity(settings.embedding_model),),
         "speaker_identities": naming,
-        "transcript": (whisper_identity(settings.whisper_model), *settings.languages),
+        "transcript": (
+            *(whisper_identity(settings.whisper_model), settings.vocabulary),
+            *settings.languages,
+        ),
         "voiceprints": (embedding_identity(settings.embedding_model),),
         "reidentification": naming,
     }

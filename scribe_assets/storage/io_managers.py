@@ -13,7 +13,6 @@ from dagster import (
     ConfigurableIOManager,
     Failure,
     InputContext,
-    MetadataValue,
     OutputContext,
     ResourceDependency,
 )
@@ -24,7 +23,7 @@ from scribe_assets.failures import permanent_failures
 from scribe_assets.keys import RecordingRef
 from scribe_assets.storage.changes import check_not_corrected
 from scribe_assets.storage.layout import AUDIO, processed_key
-from scribe_assets.storage.links import link
+from scribe_assets.storage.metadata import places
 from scribe_assets.storage.previous import keep_previous
 from scribe_assets.storage.recordings import ConvertedAudio, read_document, write_document
 from scribe_assets.storage.s3 import S3Storage
@@ -34,9 +33,6 @@ from scribe_assets.storage.versions import (
     check_not_overwritten,
     with_digests,
 )
-
-LOOKED_AT = {"result.json": "result.html"}
-"""What a person opens rather than the document."""
 
 
 class DocumentIOManager(ConfigurableIOManager):
@@ -49,6 +45,7 @@ class DocumentIOManager(ConfigurableIOManager):
         ref = RecordingRef.from_partition_key(context.partition_key)
         with permanent_failures():
             check_not_overtaken(self.storage, ref, obj)
+            check_not_corrected(self.storage, ref, obj)
             if isinstance(obj, Result):
                 keep_previous(self.storage, ref, obj)
             write_document(self.storage, ref, obj)
@@ -109,17 +106,6 @@ class AudioIOManager(ConfigurableIOManager):
             return ConvertedAudio(recording, fetch)
 
         return load(context, read)
-
-
-def places(storage: S3Storage, ref: RecordingRef, name: str) -> dict[str, MetadataValue]:
-    """Metadata: where a file of a recording lies, and a link that a browser opens."""
-    bucket = storage.processed_bucket
-    found: dict[str, MetadataValue] = {
-        "uri": MetadataValue.url(f"s3://{bucket}/{processed_key(ref, name)}")
-    }
-    if url := link(storage, bucket, processed_key(ref, LOOKED_AT.get(name, name))):
-        found["open"] = MetadataValue.url(url)
-    return found
 
 
 def load(context: InputContext, read: Any) -> Any:

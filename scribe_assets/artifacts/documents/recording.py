@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from scribe_assets.artifacts.documents.base import Document
 from scribe_assets.languages import language_code, language_codes
@@ -30,14 +30,25 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _model(value: str | None) -> str | None:
+WHISPER = re.compile(
+    r"(distil-)?(tiny|base|small|medium|large)(-v\d(\.\d)?)?(-turbo)?(\.en)?|turbo"
+)
+"""The names of Whisper models, as faster-whisper has them."""
+
+
+def _model(value: Any) -> Any:
     """Who uploads chooses no folder of this machine, and nobody's repository of weights."""
-    if value is None or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
+    if not isinstance(value, str):
         return value
-    raise ValueError(
-        "give the name of a Whisper model such as small; a folder or another repository is set "
-        "for all recordings, as SCRIBE_WHISPER_MODEL"
-    )
+    name = value.strip().lower()
+    if name in ("", "auto"):
+        return None
+    if not WHISPER.fullmatch(name):
+        raise ValueError(
+            "give the name of a Whisper model such as small; a folder or another repository is set "
+            "for all recordings, as SCRIBE_WHISPER_MODEL"
+        )
+    return name
 
 
 def _tracks(value: Any) -> Any:
@@ -81,7 +92,7 @@ class Options(Document):
     min_speakers: NumSpeakers | None = None
     max_speakers: NumSpeakers | None = None
     hotwords: str | None = None
-    model: Annotated[str | None, AfterValidator(_model)] = None
+    model: Annotated[str | None, BeforeValidator(_model)] = None
     """The Whisper model, by a name that faster-whisper knows; None: as the installation is set."""
     tracks: TracksOption = None
     """Which audio tracks or channels are transcribed; None: as the installation is set."""

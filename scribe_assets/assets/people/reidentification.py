@@ -16,7 +16,6 @@ from scribe_assets.artifacts.content import content_version
 from scribe_assets.artifacts.documents import Result, SpeakerIdentities
 from scribe_assets.assets.identification import Identification
 from scribe_assets.assets.people.voiceprints import MAX_PROBLEMS, voiceprints
-from scribe_assets.assets.recording.fused_result import result_metadata
 from scribe_assets.assets.recording.speaker_identities import identities_metadata
 from scribe_assets.assets.stage import Progress
 from scribe_assets.failures import PASSING_FAULTS, permanent_failures
@@ -25,7 +24,7 @@ from scribe_assets.library.code_versions import INPUTS, CodeVersions, made_from,
 from scribe_assets.library.naming import refresh_names
 from scribe_assets.partitions import users
 from scribe_assets.provenance import Made, input_tags, provenance_tags, without_events
-from scribe_assets.storage.io_managers import places
+from scribe_assets.storage.metadata import places, result_metadata
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.tags import CODE_VERSION_TAG
 
@@ -127,7 +126,10 @@ class Telling:
             "fused_result",
             partition=ref.partition_key,
             description=DESCRIPTION,
-            metadata={name: value for name, value in before.metadata.items() if name not in SPEED},
+            metadata={
+                **{name: value for name, value in before.metadata.items() if name not in SPEED},
+                **places(self._storage, ref, Result.file_name),
+            },
             tags=tags,
         )
 

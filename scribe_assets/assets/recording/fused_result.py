@@ -1,13 +1,8 @@
 """Who said what when: the result, and the forms it can be read in."""
 
-from typing import Any
+from dagster import AssetExecutionContext, Output, asset
 
-from dagster import AssetExecutionContext, MetadataValue, Output, asset
-
-from scribe_assets.artifacts import pictures
 from scribe_assets.artifacts.documents import Diarization, Result, SpeakerIdentities, Transcript
-from scribe_assets.artifacts.facts import facts
-from scribe_assets.artifacts.formats import md
 from scribe_assets.assets.external import corrections as corrections_by_hand
 from scribe_assets.assets.stage import data_version, stage
 from scribe_assets.failures import PASSING_FAULTS
@@ -15,11 +10,10 @@ from scribe_assets.library.combining import combine
 from scribe_assets.library.naming import without_forgotten
 from scribe_assets.partitions import recordings
 from scribe_assets.storage.changes import read_corrections
+from scribe_assets.storage.metadata import result_metadata
 from scribe_assets.storage.recordings import ConvertedAudio
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.storage.versions import check_versions
-
-PREVIEW_LINES = 40
 
 
 @asset(
@@ -50,13 +44,3 @@ def fused_result(
             data_version=data_version(result),
             metadata={**result_metadata(result), **running.speed(recording.duration)},
         )
-
-
-def result_metadata(result: Result) -> dict[str, Any]:
-    """What is told of a result, whoever wrote it."""
-    preview = "\n".join(md.render(result).splitlines()[:PREVIEW_LINES])
-    return {
-        **facts(result),
-        "timeline": MetadataValue.md(pictures.of_result(result)),
-        "preview": MetadataValue.md(preview),
-    }

@@ -30,8 +30,13 @@ def embedding_identity(name: str) -> str:
 def _identity(name: str) -> str:
     """A folder by what is in it, so that it may be moved; a model of the hub by its name."""
     folder = Path(name).expanduser()
-    if not folder.is_dir():
+    try:
+        return _digest(folder) if folder.is_dir() else name
+    except OSError:  # who loads the model says what is wrong; until then it is any other one
         return name
+
+
+def _digest(folder: Path) -> str:
     digest = hashlib.sha256()
     for file in sorted(_files(folder)):
         size = file.stat().st_size
