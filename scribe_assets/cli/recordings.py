@@ -82,7 +82,7 @@ def upload(
         outcomes = follow(storage, uploads)
     for status in outcomes:
         print_status(storage, status)
-    if any(status.state == "failed" for status in outcomes):
+    if any(status.state != "succeeded" for status in outcomes):
         raise typer.Exit(1)
 
 

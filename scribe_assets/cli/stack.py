@@ -104,7 +104,7 @@ def demo() -> None:
         log.print(f"uploaded: {upload.uri}")
         ref = RecordingRef.from_upload_key(upload.key)
         (status,) = follow(storage, [upload])
-        if status.state == "failed":
+        if status.state != "succeeded":
             raise UsageError(f"the sample failed: {status.error}")
         out.print(recordings.read_result(storage, ref, "md").decode(), markup=False)
         folder = f"s3://{storage.processed_bucket}/{ref.user_id}/{ref.recording_id}/"

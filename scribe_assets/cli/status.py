@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from scribe_assets.library.recordings import ListedStatus
     from scribe_assets.storage.s3 import S3Storage
 
-STATE_STYLES = {"queued": "dim", "running": "cyan", "succeeded": "green", "failed": "red"}
+STATE_STYLES = {
+    "queued": "dim",
+    "running": "cyan",
+    "succeeded": "green",
+    "failed": "red",
+    "cancelled": "yellow",
+}
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 

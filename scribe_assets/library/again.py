@@ -139,7 +139,7 @@ def retry(
         MissingObjectError: the upload is gone, and has to be converted anew.
     """
     before = _idle(storage, ref)
-    if before.state != "failed":
+    if before.state not in ("failed", "cancelled"):
         raise UsageError(
             f"{before.source.key} has not failed; 'scribe rerun' processes it once more"
         )

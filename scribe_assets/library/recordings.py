@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from scribe_assets.artifacts.documents import Recording, Result, Status
+from scribe_assets.artifacts.documents import ENDED, Recording, Result, Status
 from scribe_assets.artifacts.formats import BINARY, FORMATS
 from scribe_assets.artifacts.formats.plain import same_name
 from scribe_assets.errors import (
@@ -216,7 +216,7 @@ def wait_for_outcomes(
 
 def is_outcome(status: Status) -> bool:
     """Whether a recording will not go on by itself."""
-    return status.state in ("succeeded", "failed")
+    return status.state in ENDED
 
 
 def has_current_result(storage: S3Storage, ref: RecordingRef) -> bool:

@@ -18,12 +18,12 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from scribe_assets.artifacts.documents import Source, Status
+from scribe_assets.artifacts.documents import ENDED, Source, Status
 from scribe_assets.keys import RecordingRef
 from scribe_assets.storage.recordings import is_older, is_same_version
 
 NO_RESULT = "the run made no result; materialise fused_result and what it needs"
-CANCELLED = "the run was cancelled; start it again from the Dagster UI"
+CANCELLED = "the run was cancelled; 'scribe retry' or Dagster's UI starts it again"
 
 
 class Ending(Enum):
@@ -76,7 +76,7 @@ def seen(
     way goes on first, and is shown.
     """
     is_known = status is not None and is_same_version(status.source, source)
-    if status is not None and is_known and not (again and status.state in ("succeeded", "failed")):
+    if status is not None and is_known and not (again and status.state in ENDED):
         return None
     return queued(source, job_id)
 
@@ -181,7 +181,7 @@ def ended(status: Status, run_id: str, etag: str | None, end: RunEnd) -> Status 
         case Ending.NO_RESULT:
             changed |= {"state": "failed", "error": NO_RESULT}
         case Ending.CANCELLED:
-            changed |= {"state": "failed", "error": CANCELLED}
+            changed |= {"state": "cancelled", "error": CANCELLED}
         case Ending.FAILED:
             changed |= {"state": "failed", "error": end.error}
     return status.model_copy(update=changed)

@@ -224,7 +224,7 @@ def a_cancelled_run_leaves_no_process(
     run_id = running.status_when("carl/cancelled.wav", "running").run_id
     answer = graphql(running.ui_url, mutation, {"run": run_id})["terminateRun"]
     assert answer["__typename"] == "TerminateRunSuccess", answer
-    assert "cancelled" in (running.status_when("carl/cancelled.wav", "failed").error or "")
+    assert "cancelled" in (running.status_when("carl/cancelled.wav", "cancelled").error or "")
     until(running, lambda: not any(actor.is_running() for actor in actors))
 
 

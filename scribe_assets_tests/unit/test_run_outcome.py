@@ -266,7 +266,7 @@ def test_a_retry_that_has_started_is_not_overwritten(site: Site) -> None:
     [
         (None, None, "queued"),
         (DagsterRunStatus.SUCCESS, None, "succeeded"),
-        (DagsterRunStatus.CANCELED, None, "failed"),
+        (DagsterRunStatus.CANCELED, None, "cancelled"),
         (DagsterRunStatus.FAILURE, "true", "queued"),
         (DagsterRunStatus.FAILURE, "false", "failed"),
         (DagsterRunStatus.FAILURE, None, "running"),
@@ -309,7 +309,7 @@ def test_hundreds_of_runs_within_the_overlap_do_not_hide_the_next_one(
     site.run("last", last)
     site.end("last", DagsterRunStatus.CANCELED, site.now + count * apart)
     site.tick()
-    assert site.state(last) == "failed"
+    assert site.state(last) == "cancelled"
 
 
 def test_a_tick_without_time_still_gets_on(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,7 +320,7 @@ def test_a_tick_without_time_still_gets_on(site: Site, monkeypatch: pytest.Monke
         site.end(status.run_id or "", DagsterRunStatus.CANCELED, site.now)
     for done in range(1, 4):
         site.tick()
-        assert [site.state(status) for status in statuses].count("failed") == done
+        assert [site.state(status) for status in statuses].count("cancelled") == done
 
 
 def test_no_end_is_settled_twice(site: Site) -> None:
@@ -328,7 +328,7 @@ def test_no_end_is_settled_twice(site: Site) -> None:
     site.run("1", status)
     site.end("1", DagsterRunStatus.CANCELED)
     site.tick()
-    assert site.state(status) == "failed"
+    assert site.state(status) == "cancelled"
     # Somebody uploads the same content again: the end that was written down is not this one's.
     waiting = write_status(site.storage, queued(status.source, None))
     site.tick()
@@ -343,7 +343,7 @@ def test_a_run_that_ended_earlier_than_the_last_one_is_found(site: Site) -> None
     site.tick()
     site.end("2", DagsterRunStatus.CANCELED, site.now - OVERLAP / 2)
     site.tick()
-    assert site.state(late) == "failed"
+    assert site.state(late) == "cancelled"
 
 
 def refused(site: Site, status: Status) -> FailingStorage:
@@ -363,15 +363,15 @@ def test_a_run_that_cannot_be_settled_does_not_hold_up_the_others(
         site.run(run_id, status)
         site.end(run_id, DagsterRunStatus.CANCELED)
     site.tick(fault(site, bad))
-    assert (site.state(bad), site.state(good)) == ("running", "failed")
+    assert (site.state(bad), site.state(good)) == ("running", "cancelled")
     later = site.running("later.wav", "3")
     site.run("3", later)
     site.end("3", DagsterRunStatus.CANCELED)
     site.tick(fault(site, bad))
-    assert site.state(later) == "failed"
+    assert site.state(later) == "cancelled"
     assert list(Cursor.read(site.cursor).unsettled) == ["1"]
     site.tick()
-    assert site.state(bad) == "failed"
+    assert site.state(bad) == "cancelled"
     assert Cursor.read(site.cursor).unsettled == {}
 
 
@@ -410,7 +410,7 @@ def test_while_s3_is_away_the_tick_fails_and_nothing_is_lost(site: Site) -> None
         site.tick(S3Storage.from_settings(nobody_there))
     assert site.cursor is None
     site.tick()
-    assert site.state(status) == "failed"
+    assert site.state(status) == "cancelled"
 
 
 def test_a_deleted_run_is_no_longer_tried(site: Site) -> None:
@@ -430,7 +430,7 @@ def test_the_cursor_of_an_older_installation_is_read(site: Site) -> None:
         site.end(run_id, DagsterRunStatus.CANCELED, at)
     site.cursor = site.now.isoformat()
     site.tick()
-    assert (site.state(old), site.state(new)) == ("running", "failed")
+    assert (site.state(old), site.state(new)) == ("running", "cancelled")
 
 
 def test_the_cursor_remembers_only_what_is_read_again(site: Site) -> None:

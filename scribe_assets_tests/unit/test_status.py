@@ -106,7 +106,7 @@ OUTCOMES: list[tuple[Ending, State, State]] = [
     (Ending.SUCCEEDED, "succeeded", "succeeded"),
     (Ending.NO_RESULT, "failed", "queued"),
     (Ending.FAILED, "failed", "failed"),
-    (Ending.CANCELLED, "failed", "failed"),
+    (Ending.CANCELLED, "cancelled", "cancelled"),
     (Ending.RETRIED, "queued", "queued"),
 ]
 
@@ -120,7 +120,7 @@ def test_the_end_of_a_run(ending: Ending, after_running: State, after_queued: St
     ):
         after = ended(before, "a", "e1", end) or before
         assert after.state == state
-        assert bool(after.error) == (state == "failed")
+        assert bool(after.error) == (state in ("failed", "cancelled"))
         assert after.step is None
         assert after.run_id == (None if state == "queued" else "a")
         assert (after.source, after.job_id) == (before.source, before.job_id)

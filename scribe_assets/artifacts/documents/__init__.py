@@ -36,11 +36,12 @@ from scribe_assets.artifacts.documents.recording import (
     TracksTaken,
 )
 from scribe_assets.artifacts.documents.result import Models, Result, Speaker, label_of
-from scribe_assets.artifacts.documents.status import State, Status
+from scribe_assets.artifacts.documents.status import ENDED, State, Status
 from scribe_assets.artifacts.documents.transcript import Transcript
 
 __all__ = [
     "DOCUMENTS",
+    "ENDED",
     "Corrections",
     "CorrectionsApplied",
     "Diarization",

@@ -8,7 +8,10 @@ from pydantic import Field
 from scribe_assets.artifacts.documents.base import Document
 from scribe_assets.artifacts.documents.recording import Source
 
-State = Literal["queued", "running", "succeeded", "failed"]
+State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+ENDED: tuple[State, ...] = ("succeeded", "failed", "cancelled")
+"""Where nothing goes on by itself."""
 
 
 class Status(Document):
