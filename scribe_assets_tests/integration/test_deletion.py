@@ -12,13 +12,14 @@ from dagster import (
 from dagster._core.utils import make_new_run_id
 from typer.testing import CliRunner
 
-from scribe_assets.artifacts.documents import Status
+from scribe_assets.artifacts.documents import Status, Transcript
 from scribe_assets.cli import app
 from scribe_assets.errors import UsageError
 from scribe_assets.instance.config import open_instance
 from scribe_assets.instance.removal import remove, runs_of, under_way, wait_for_ends
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library.deletion import delete
+from scribe_assets.library.recordings import find_recording
 from scribe_assets.settings import Settings
 from scribe_assets.storage.layout import processed_key, sidecar_key
 from scribe_assets.storage.s3 import S3Storage
@@ -81,6 +82,33 @@ def test_what_was_broken_off_is_done_by_a_second_time(
             with pytest.raises(KeyboardInterrupt):
                 delete(two, REF)
     delete(two, REF)
+    assert keys(two) == others
+
+
+def test_its_runs_go_before_its_status(two: S3Storage) -> None:
+    others = of_other(two)
+
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        delete(two, REF, stopped)
+    assert keys(two) - others == {processed_key(REF, Status.file_name)}
+    assert find_recording(two, KEY) == REF, "the same command does the rest"
+    forgotten: list[bool] = []
+    delete(two, REF, lambda: forgotten.append(True))
+    assert forgotten
+    assert keys(two) == others
+
+
+def test_what_a_run_wrote_at_its_end_goes_too(two: S3Storage) -> None:
+    others = of_other(two)
+
+    def written_late() -> None:
+        key = processed_key(REF, Transcript.file_name)
+        two.write(two.processed_bucket, key, "{}", "application/json")
+
+    delete(two, REF, written_late)
     assert keys(two) == others
 
 
