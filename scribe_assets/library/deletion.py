@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from scribe_assets.artifacts.documents import Status
 from scribe_assets.errors import UsageError
 from scribe_assets.keys import RecordingRef
+from scribe_assets.library.vocabulary import unlearn
 from scribe_assets.storage.layout import recording_prefix, sidecar_key
 from scribe_assets.storage.recordings import read_status
 from scribe_assets.storage.s3 import S3Object, S3Storage
@@ -53,7 +54,8 @@ def find_all(storage: S3Storage, ref: RecordingRef) -> Deletion:
 def delete(
     storage: S3Storage, ref: RecordingRef, forget_runs: Callable[[], object] = lambda: None
 ) -> Deletion:
-    """Delete all that there is of a recording, and return what S3 had of it.
+    """Delete all that there is of a recording, and return what S3 had of it. The words that it has
+    taught are unlearned first, while its corrections say which these are.
 
     The upload goes first, so that no sensor asks for it again. The status goes last, after the
     runs: without it nobody finds the recording any more, and a deletion that was broken off could
@@ -65,6 +67,7 @@ def delete(
         forget_runs: removes its runs and its partition in Dagster, which this module does not know.
     """
     found = find_all(storage, ref)
+    unlearn(storage, ref)
     for item in (*found.uploads, *filter(_is_no_status, found.results)):
         storage.delete(item.bucket, item.key)
     forget_runs()
