@@ -45,8 +45,7 @@ def delete(key: Key, user: User = ANY_USER, yes: Yes = False) -> None:
                         f"a run of {name} does not end; cancel it in Dagster's UI at "
                         f"{running.ui_url}, then try again"
                     )
-            gone = deletion.delete(storage, ref)
-            runs = removal.remove(instance, ref)
+            gone = deletion.delete(storage, ref, lambda: removal.remove(instance, ref))
     for item in gone.uploads:
         out.print(f"deleted {visible(item.uri)}", markup=False)
     out.print(f"deleted {len(gone.results)} files made of it, {runs} runs", markup=False)

@@ -1,6 +1,7 @@
 """The command that says how far recordings are: `status`."""
 
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,20 +37,21 @@ def status(
 ) -> None:
     """Show how far recordings are."""
     from scribe_assets.library import recordings
-    from scribe_assets.library.estimate import about, waits
+    from scribe_assets.library.estimate import about
 
     storage = open_storage()
     now = datetime.now(UTC)
     if key:
         found = recordings.find_status(storage, key, user)
         if as_json:
-            said = json.dumps(_estimated(found, {}, now), indent=1, ensure_ascii=False)
+            waiting = _waits(storage, [found], now)
+            said = json.dumps(_estimated(found, waiting, now), indent=1, ensure_ascii=False)
             out.print(said, markup=False)
         else:
             print_status(storage, found)
         return
     rows, total = recordings.list_statuses(storage, user, last)
-    waiting = waits((row.status for row in rows if row.status), now, _devices())
+    waiting = _waits(storage, [row.status for row in rows if row.status], now)
     if as_json:
         listed = [_row(row, waiting, now) for row in rows]
         out.print(json.dumps(listed, indent=1, ensure_ascii=False), markup=False)
@@ -139,6 +141,22 @@ def progress_of(status: "Status", now: datetime) -> str:
     parts += [f"{so_far:.0%}"] if so_far is not None else []
     parts += [f"{about(rest)} left"] if rest is not None else []
     return ", ".join(parts)
+
+
+def _waits(storage: "S3Storage", shown: "list[Status]", now: datetime) -> dict[str, timedelta]:
+    """About how long those of some recordings wait that are queued, by the key of the upload.
+
+    Whatever is before them counts, also what is not shown and what is another user's.
+    """
+    from scribe_assets.library.estimate import waits
+    from scribe_assets.library.recordings import list_statuses
+
+    queued = [status.source.key for status in shown if status.state == "queued"]
+    if not queued:  # and nothing else need be read
+        return {}
+    rows, _ = list_statuses(storage, last=sys.maxsize)
+    known = waits((row.status for row in rows if row.status), now, _devices())
+    return {key: known[key] for key in queued if key in known}
 
 
 def _devices() -> int:

@@ -35,8 +35,10 @@ def remove(instance: DagsterInstance, ref: RecordingRef) -> int:
     """Remove the runs of a recording, what their steps have printed, and the partition; return how
     many runs there were.
 
-    What no run has written stays in Dagster's storage, which has no way to remove it: that an
-    upload with this key and size was seen.
+    What no run of the recording has written stays in Dagster's storage: that an upload with this
+    key and size was seen, and what reidentification, corrections and a rebuild told of it, with
+    names and, from reidentification, the first lines of the transcript. Of each asset, Dagster also
+    keeps the newest materialization beside its events, until the next one (docs/commands.md).
     """
     removed = runs_of(instance, ref)
     for run in removed:

@@ -8,13 +8,13 @@ The run itself is asked for elsewhere (`local/runs.py`): nothing here knows Dags
 """
 
 import json
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from scribe_assets.artifacts.documents import Options, Recording, Status
+from scribe_assets.artifacts.documents import Document, Options, Recording, Status
 from scribe_assets.errors import DocumentError, MissingObjectError, UsageError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library.inventory import STAGES
@@ -61,6 +61,16 @@ READ_BY = {
 
 
 @dataclass(frozen=True)
+class Written:
+    """A file that was written for a run: what is in it, and what was before; None: no file."""
+
+    bucket: str
+    key: str
+    before: bytes | None
+    after: bytes
+
+
+@dataclass(frozen=True)
 class Again:
     """What a run is to make once more.
 
@@ -69,12 +79,14 @@ class Again:
         stages: in their order.
         before: the status as it was, for the case that there is no such run after all.
         waiting: the status since then.
+        written: the options, where they have changed, as they were and as they are.
     """
 
     ref: RecordingRef
     stages: list[str]
     before: Status
     waiting: Status
+    written: Sequence[Written] = ()
 
 
 def with_downstream(stages: Iterable[str]) -> list[str]:
@@ -109,14 +121,15 @@ def rerun(storage: S3Storage, ref: RecordingRef, first: str | None = None, **cha
         raise UsageError(f"there is no stage {first!r}; choose {', '.join(NEEDS)}")
     before = _idle(storage, ref)
     key = before.source.key
-    if changes:
-        _keep_options(storage, key, changes)
-    recording = _converted(storage, ref)
-    wanted = read_options(storage, key)
-    differing = _differing(recording.options, wanted) if recording else set()
-    chosen = {READ_BY.get(name, FIRST) for name in differing | changes.keys()}
-    chosen |= {first} if first else set()
-    return _prepared(storage, ref, before, chosen or {FIRST}, wanted)
+    with _written(storage) as written:
+        if changes:
+            _keep_options(storage, key, changes, written)
+        recording = _converted(storage, ref)
+        wanted = read_options(storage, key)
+        differing = _differing(recording.options, wanted) if recording else set()
+        chosen = {READ_BY.get(name, FIRST) for name in differing | changes.keys()}
+        chosen |= {first} if first else set()
+        return _prepared(storage, ref, before, chosen or {FIRST}, wanted, written)
 
 
 def retry(
@@ -150,12 +163,15 @@ def retry(
         left |= {READ_BY.get(name, FIRST) for name in _differing(recording.options, wanted)}
     if not planned:
         left.add(FIRST)
-    return _prepared(storage, ref, before, left or {LAST}, wanted)
+    with _written(storage) as written:
+        return _prepared(storage, ref, before, left or {LAST}, wanted, written)
 
 
 def give_up(storage: S3Storage, again: Again) -> None:
-    """There is no such run: the status is again what it was, unless a run has changed it."""
+    """There is no such run: the options and the status are again what they were, unless a run has
+    changed the status."""
     if read_status(storage, again.ref) == again.waiting:
+        _put_back(storage, again.written)
         write_document(storage, again.ref, again.before)
 
 
@@ -176,7 +192,45 @@ def _idle(storage: S3Storage, ref: RecordingRef) -> Status:
     return status
 
 
-def _keep_options(storage: S3Storage, key: str, changes: dict[str, Any]) -> None:
+@contextmanager
+def _written(storage: S3Storage) -> Iterator[list[Written]]:
+    """For the files that are written; where something is wrong after that, they are put back."""
+    written: list[Written] = []
+    try:
+        yield written
+    except BaseException:
+        _put_back(storage, written)
+        raise
+
+
+def _write(storage: S3Storage, bucket: str, key: str, document: Document) -> Written:
+    """Write a document, and return how to put back what was there."""
+    before, after = _read(storage, bucket, key), document.to_json()
+    storage.write(bucket, key, after, "application/json")
+    return Written(bucket, key, before, after.encode())
+
+
+def _put_back(storage: S3Storage, written: Iterable[Written]) -> None:
+    """What was there before, where nobody has written something else since."""
+    for file in written:
+        if _read(storage, file.bucket, file.key) != file.after:
+            continue
+        if file.before is None:
+            storage.delete(file.bucket, file.key)
+        else:
+            storage.write(file.bucket, file.key, file.before, "application/json")
+
+
+def _read(storage: S3Storage, bucket: str, key: str) -> bytes | None:
+    try:
+        return storage.read(bucket, key)
+    except MissingObjectError:
+        return None
+
+
+def _keep_options(
+    storage: S3Storage, key: str, changes: dict[str, Any], written: list[Written]
+) -> None:
     """Write options beside an upload over those that are there. A number of speakers stands for all
     that was said of it before."""
     own = options_beside(storage, key)
@@ -185,8 +239,7 @@ def _keep_options(storage: S3Storage, key: str, changes: dict[str, Any]) -> None
         said |= dict.fromkeys(COUNTS)
     options = Options.from_json(json.dumps(said | changes), "the options")
     if options != own:
-        name = sidecar_key(key)
-        storage.write(storage.uploads_bucket, name, options.to_json(), "application/json")
+        written.append(_write(storage, storage.uploads_bucket, sidecar_key(key), options))
 
 
 def _differing(known: Options, wanted: Options) -> set[str]:
@@ -212,7 +265,12 @@ def _made(storage: S3Storage, ref: RecordingRef, stage: str, since: datetime) ->
 
 
 def _prepared(
-    storage: S3Storage, ref: RecordingRef, before: Status, chosen: set[str], wanted: Options
+    storage: S3Storage,
+    ref: RecordingRef,
+    before: Status,
+    chosen: set[str],
+    wanted: Options,
+    written: list[Written],
 ) -> Again:
     """Write down what is going to be done, with whatever is missing for it."""
     recording = _converted(storage, ref)
@@ -229,11 +287,13 @@ def _prepared(
     if recording is not None and FIRST not in chosen:
         chosen = chosen | _absent(storage, ref, recording)
         if recording.options != wanted:
-            write_document(storage, ref, recording.model_copy(update={"options": wanted}))
+            name = processed_key(ref, Recording.file_name)
+            changed = recording.model_copy(update={"options": wanted})
+            written.append(_write(storage, storage.processed_bucket, name, changed))
     waiting = seen(before, source, wanted.job_id, again=True)
     if waiting is None:
         raise UsageError(f"{source.key} was asked for by somebody else a moment ago")
-    return Again(ref, with_downstream(chosen), before, write_status(storage, waiting))
+    return Again(ref, with_downstream(chosen), before, write_status(storage, waiting), written)
 
 
 def _absent(storage: S3Storage, ref: RecordingRef, recording: Recording) -> set[str]:

@@ -1,10 +1,12 @@
 """A recording is deleted: its upload, its options, and all that was made of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from scribe_assets.artifacts.documents import Status
 from scribe_assets.errors import UsageError
 from scribe_assets.keys import RecordingRef
+from scribe_assets.library.vocabulary import unlearn
 from scribe_assets.storage.layout import recording_prefix, sidecar_key
 from scribe_assets.storage.recordings import read_status
 from scribe_assets.storage.s3 import S3Object, S3Storage
@@ -49,14 +51,32 @@ def find_all(storage: S3Storage, ref: RecordingRef) -> Deletion:
     )
 
 
-def delete(storage: S3Storage, ref: RecordingRef) -> Deletion:
-    """Delete all that S3 has of a recording, and return what that was.
+def delete(
+    storage: S3Storage, ref: RecordingRef, forget_runs: Callable[[], object] = lambda: None
+) -> Deletion:
+    """Delete all that there is of a recording, and return what S3 had of it. The words that it has
+    taught are unlearned first, while its corrections say which these are.
 
-    The upload goes first, so that no sensor asks for it again; the status last, so that a deletion
-    that was broken off can be done once more.
+    The upload goes first, so that no sensor asks for it again. The status goes last, after the
+    runs: without it nobody finds the recording any more, and a deletion that was broken off could
+    not be done once more.
+
+    Args:
+        storage: S3.
+        ref: the recording.
+        forget_runs: removes its runs and its partition in Dagster, which this module does not know.
     """
     found = find_all(storage, ref)
-    by_time = sorted(found.results, key=lambda item: item.key.endswith(f"/{Status.file_name}"))
-    for item in (*found.uploads, *by_time):
+    unlearn(storage, ref)
+    for item in (*found.uploads, *filter(_is_no_status, found.results)):
+        storage.delete(item.bucket, item.key)
+    forget_runs()
+    # A run that was cancelled may have written until it was gone.
+    left = storage.objects(storage.processed_bucket, recording_prefix(ref))
+    for item in sorted(left, key=lambda item: not _is_no_status(item)):
         storage.delete(item.bucket, item.key)
     return found
+
+
+def _is_no_status(item: S3Object) -> bool:
+    return not item.key.endswith(f"/{Status.file_name}")

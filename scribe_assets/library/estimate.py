@@ -14,11 +14,13 @@ SHARES = {
     "converted_audio": 0.05,
     "diarization": 0.20,
     "speaker_embeddings": 0.08,
-    "speaker_identities": 0.01,
     "transcript": 0.65,
+    "speaker_identities": 0.01,
     "fused_result": 0.01,
 }
-"""Of the time of a run, by stage, in their order: rounded from the whole chain in the benchmarks,
+"""Of the time of a run, by stage, in the order in which the launcher's executor executes them: what
+needs the device first, once a run has it (a run in a terminal, which waits for no device, names the
+speakers before it transcribes). Rounded from the whole chain in the benchmarks,
 on two CPU cores with the default models. On a GPU, and with a larger Whisper model, the shares are
 others."""
 

@@ -6,13 +6,15 @@ the corrections of all recordings.
 
 from collections.abc import Iterable, Sequence
 
-from scribe_assets.artifacts.documents import Vocabulary
-from scribe_assets.errors import MissingObjectError
+from scribe_assets.artifacts.documents import Corrections, Vocabulary
+from scribe_assets.errors import DocumentError, MissingObjectError
+from scribe_assets.keys import RecordingRef
 from scribe_assets.speech.corrections import AnyCorrection, TextCorrection
 from scribe_assets.speech.words import folded
 from scribe_assets.storage.bank import read_voiceprints
-from scribe_assets.storage.changes import change_document
+from scribe_assets.storage.changes import change_document, read_corrections
 from scribe_assets.storage.layout import vocabulary_key
+from scribe_assets.storage.recordings import recordings_with
 from scribe_assets.storage.s3 import S3Storage
 
 MAX_KEPT = 500
@@ -48,7 +50,11 @@ def learn(
     undone: Sequence[AnyCorrection] = (),
 ) -> None:
     """Add the words of new corrections to a user's vocabulary, and take out those of others."""
-    new, old = taught(made), {folded(word) for word in taught(undone)}
+    _change(storage, user_id, taught(made), {folded(word) for word in taught(undone)})
+
+
+def _change(storage: S3Storage, user_id: str, new: list[str], old: set[str]) -> None:
+    """Add words to a vocabulary, as they are written, and take out others, folded."""
     if not new and not old:
         return
     without = old | {folded(word) for word in new}
@@ -59,6 +65,28 @@ def learn(
         return known.model_copy(update={"words": words[-MAX_KEPT:]})
 
     change_document(storage, vocabulary_key(user_id), Vocabulary, changed)
+
+
+def unlearn(storage: S3Storage, ref: RecordingRef) -> None:
+    """Take out of a user's vocabulary what only the corrections of one recording have taught.
+
+    Damaged corrections teach nothing: nobody can tell which words they brought.
+    """
+    own = _corrections(storage, ref)
+    if not taught(own):
+        return
+    others = recordings_with(storage, ref.user_id, Corrections)
+    by_others = [one for other in others if other != ref for one in _corrections(storage, other)]
+    still = {folded(word) for word in taught(by_others)}
+    _change(storage, ref.user_id, [], {folded(word) for word in taught(own)} - still)
+
+
+def _corrections(storage: S3Storage, ref: RecordingRef) -> Sequence[AnyCorrection]:
+    try:
+        kept = read_corrections(storage, ref)
+    except DocumentError:
+        return []
+    return kept.corrections if kept else []
 
 
 def hot_words(storage: S3Storage, user_id: str, given: str | None, most: int) -> str | None:

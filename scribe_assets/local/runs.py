@@ -73,15 +73,27 @@ def find_running(home: Path) -> RunningStack:
 
 
 def planned(running: RunningStack, status: Status) -> Planned:
-    """The stages of the run that a status tells of."""
-    found = graphql(running.ui_url, RUN, {"id": status.run_id or ""}).get("runOrError", {})
-    keys = found.get("stepKeysToExecute")
-    if keys is None:
-        keys = ["/".join(key["path"]) for key in found.get("assetSelection") or ()]
+    """The stages of the run that a status tells of.
+
+    Raises:
+        StackError: the webserver does not answer.
+    """
+    found = graphql(running.ui_url, RUN, {"id": status.run_id or ""}).get("runOrError")
+    if found is None:
+        raise StackError(
+            f"Dagster at {running.ui_url} does not say what the run of {status.source.key} was to "
+            "do; try again, or see 'scribe doctor'"
+        )
     began = found.get("creationTime")
-    stages = [stage for stage in NEEDS if stage in keys]
+    if began is None:  # the run was deleted
+        return Planned([], None)
+    keys, selected = found["stepKeysToExecute"], found["assetSelection"]
+    if keys is None and selected is not None:
+        keys = ["/".join(key["path"]) for key in selected]
+    # A run of the sensor names neither: it makes all.
+    stages = [stage for stage in NEEDS if keys is None or stage in keys]
     # In whole seconds, as S3 tells the time of an object.
-    return Planned(stages, datetime.fromtimestamp(int(began), UTC) if began else None)
+    return Planned(stages, datetime.fromtimestamp(int(began), UTC))
 
 
 def ask(running: RunningStack, again: Again) -> str:

@@ -252,6 +252,23 @@ def test_status_says_how_much_is_done_and_how_long_it_takes_yet(
     assert rows["anne/done.wav"]["seconds_left"] is None
 
 
+def test_what_is_not_shown_is_waited_for_too(embedded_storage: S3Storage) -> None:
+    now = datetime.now(UTC)
+    for key in ("ben/done.wav", "ben/first.wav", "anne/second.wav", "anne/third.wav"):
+        uploaded(embedded_storage, key)
+        set_state(embedded_storage, key, state="queued")
+    began = now - timedelta(minutes=10)
+    set_state(embedded_storage, "ben/done.wav", state="succeeded", started_at=began)
+    for arguments in (["anne/third.wav"], ["--user", "anne"], ["--user", "anne", "--last", "1"]):
+        said = json.loads(run("status", *arguments, "--json").stdout)
+        for row in said if isinstance(said, list) else [said]:
+            minutes = {"anne/second.wav": 10, "anne/third.wav": 20}[row["source"]["key"]]
+            assert abs(row["seconds_to_wait"] - 60 * minutes) < 10
+    shown = lines(run("status", "--user", "anne").stdout)
+    assert "2 in the queue; the last one begins in about 20 min" in shown
+    assert not any("ben/" in line for line in shown)
+
+
 def test_times_are_those_of_the_zone_of_this_machine(
     embedded_storage: S3Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

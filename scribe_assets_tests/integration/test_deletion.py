@@ -1,5 +1,7 @@
 """A recording is deleted: in S3, and in Dagster."""
 
+from datetime import UTC, datetime
+
 import pytest
 from dagster import (
     AssetMaterialization,
@@ -12,15 +14,19 @@ from dagster import (
 from dagster._core.utils import make_new_run_id
 from typer.testing import CliRunner
 
-from scribe_assets.artifacts.documents import Status
+from scribe_assets.artifacts.documents import Corrections, Status, Transcript
 from scribe_assets.cli import app
 from scribe_assets.errors import UsageError
 from scribe_assets.instance.config import open_instance
 from scribe_assets.instance.removal import remove, runs_of, under_way, wait_for_ends
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library.deletion import delete
+from scribe_assets.library.recordings import find_recording
+from scribe_assets.library.vocabulary import hot_words, learn
 from scribe_assets.settings import Settings
+from scribe_assets.speech.corrections import TextCorrection, Version, WordsAnchor
 from scribe_assets.storage.layout import processed_key, sidecar_key
+from scribe_assets.storage.recordings import write_document
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.tags import PARTITION_TAG
 from scribe_assets_tests.people import processed, unit
@@ -80,6 +86,62 @@ def test_what_was_broken_off_is_done_by_a_second_time(
             assert status in keys(two), "without it, nobody knows what is left"
             with pytest.raises(KeyboardInterrupt):
                 delete(two, REF)
+    delete(two, REF)
+    assert keys(two) == others
+
+
+def test_its_runs_go_before_its_status(two: S3Storage) -> None:
+    others = of_other(two)
+
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        delete(two, REF, stopped)
+    assert keys(two) - others == {processed_key(REF, Status.file_name)}
+    assert find_recording(two, KEY) == REF, "the same command does the rest"
+    forgotten: list[bool] = []
+    delete(two, REF, lambda: forgotten.append(True))
+    assert forgotten
+    assert keys(two) == others
+
+
+def test_what_a_run_wrote_at_its_end_goes_too(two: S3Storage) -> None:
+    others = of_other(two)
+
+    def written_late() -> None:
+        key = processed_key(REF, Transcript.file_name)
+        two.write(two.processed_bucket, key, "{}", "application/json")
+
+    delete(two, REF, written_late)
+    assert keys(two) == others
+
+
+def corrected(storage: S3Storage, ref: RecordingRef, *words: str) -> None:
+    """The recording has taught these words."""
+    at, version = datetime(2026, 1, 1, tzinfo=UTC), Version("e", 10.0)
+    made = [
+        TextCorrection(word, at, version, WordsAnchor(0.0, 1.0, "something"), word)
+        for word in words
+    ]
+    kept = Corrections(recording_id=ref.recording_id, user_id=ref.user_id, corrections=made)
+    write_document(storage, ref, kept)
+    learn(storage, ref.user_id, made)
+
+
+def test_the_words_that_only_it_has_taught_are_unlearned(two: S3Storage) -> None:
+    corrected(two, REF, "Emmanuel", "Dagster")
+    corrected(two, OTHER_REF, "dagster", "MinIO")
+    delete(two, REF)
+    assert hot_words(two, "anne", None, 50) == "MinIO, dagster"
+    delete(two, OTHER_REF)
+    assert hot_words(two, "anne", None, 50) is None
+
+
+def test_damaged_corrections_hold_up_no_deletion(two: S3Storage) -> None:
+    others = of_other(two)
+    key = processed_key(REF, Corrections.file_name)
+    two.write(two.processed_bucket, key, "{", "application/json")
     delete(two, REF)
     assert keys(two) == others
 

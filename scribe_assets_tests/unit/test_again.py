@@ -199,6 +199,45 @@ def test_without_a_run_after_all_the_status_is_what_it_was() -> None:
     assert read_status(storage, REF) == started
 
 
+def files(storage: MemoryStorage) -> dict[str, bytes]:
+    """All that S3 holds, but for the status."""
+    return {
+        item.key: storage.read(bucket, item.key)
+        for bucket in (storage.uploads_bucket, storage.processed_bucket)
+        for item in storage.objects(bucket)
+        if not item.key.endswith("status.json")
+    }
+
+
+@pytest.mark.parametrize("options", [{}, {"language": "de", "hotwords": "Zoé"}])
+def test_without_a_run_after_all_the_options_are_what_they_were(options: dict[str, Any]) -> None:
+    storage = done(**options)
+    before = files(storage)
+    again = rerun(storage, REF, language="fr", num_speakers=2)
+    assert files(storage) != before
+    give_up(storage, again)
+    assert files(storage) == before
+
+
+def test_options_that_somebody_else_wrote_meanwhile_stay() -> None:
+    storage = done()
+    again = rerun(storage, REF, language="fr")
+    text = Options(language="it").to_json()
+    storage.write(storage.uploads_bucket, sidecar_key(KEY), text, "application/json")
+    give_up(storage, again)
+    assert options_beside(storage, KEY) == Options(language="it")
+    assert read_document(storage, REF, Recording).options == Options()
+
+
+def test_where_no_run_can_be_prepared_the_options_are_what_they_were() -> None:
+    storage = done()
+    storage.delete(storage.uploads_bucket, KEY)
+    before = files(storage)
+    with pytest.raises(MissingObjectError):
+        rerun(storage, REF, "converted_audio", language="fr")
+    assert files(storage) == before
+
+
 def test_only_what_failed_is_tried_again() -> None:
     with pytest.raises(UsageError, match="has not failed; 'scribe rerun'"):
         retry(done(), REF)
