@@ -6,6 +6,7 @@ from dataclasses import replace
 from time import sleep
 
 import pytest
+from typer.testing import CliRunner
 
 from scribe_assets.artifacts.documents import (
     Diarization,
@@ -14,10 +15,12 @@ from scribe_assets.artifacts.documents import (
     Transcript,
     Vocabulary,
 )
+from scribe_assets.cli import app
 from scribe_assets.errors import UsageError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library import corrections as library
 from scribe_assets.library.combining import refresh_result
+from scribe_assets.library.names_by_hand import named_by_hand
 from scribe_assets.library.naming import refresh_names
 from scribe_assets.library.people import forget
 from scribe_assets.library.vocabulary import hot_words
@@ -163,3 +166,35 @@ def test_a_word_stays_learnt_as_long_as_a_correction_teaches_it(
     assert (hot_words(storage, USER, None, 1) or "").casefold() == "dagster"
     library.undo(storage, ref, second.ids)
     assert hot_words(storage, USER, None, 1) is None
+
+
+def test_it_is_said_where_a_name_set_by_hand_stays_when_somebody_is_forgotten(
+    embedded_storage: S3Storage, ref: RecordingRef
+) -> None:
+    storage = embedded_storage
+    other = processed(storage, f"{USER}/b.wav", {A: BEN})
+    library.rename(storage, ref, B, "Anne")
+    forgetting = ["forget", "anne", "--user", USER]
+    asked = CliRunner().invoke(app, forgetting)
+    assert "The name was set by hand in 1 recording, and stays there." in str(asked.exception)
+    answer = CliRunner().invoke(app, [*forgetting, "--yes"])
+    assert answer.exit_code == 0, answer.output
+    told = " ".join(answer.stderr.split())
+    assert "The name was set by hand in 1 recording, and stays there." in told
+    assert ref.recording_id in told
+    assert other.recording_id not in told
+    assert [one.name for one in result(storage, ref).speakers] == [None, "Anne"]
+    (listed,) = library.list_corrections(storage, ref)
+    library.undo(storage, ref, [listed.id])
+    assert [one.name for one in result(storage, ref).speakers] == [None, None]
+
+
+def test_of_somebody_who_was_named_by_nobody_only_the_question_is_asked(
+    embedded_storage: S3Storage, ref: RecordingRef
+) -> None:
+    library.give(embedded_storage, ref, "Zoé", at=0, until=2, is_new=True)
+    enrol_voices(embedded_storage, USER, {"anne": ANNE, "zoe\u0301": BEN})
+    assert named_by_hand(embedded_storage, USER, "anne") == []
+    assert named_by_hand(embedded_storage, USER, "zoe\u0301") == [ref]
+    asked = CliRunner().invoke(app, ["forget", "anne", "--user", USER])
+    assert str(asked.exception).startswith("Remove all samples")
