@@ -311,7 +311,7 @@ def _change(
 
     with alone(storage):
         left = change_document(storage, key, Corrections, noted).corrections
-        learn(storage, opened.ref.user_id, before, left)
         identities = read_document(storage, opened.ref, SpeakerIdentities)
         result = refresh_result(storage, opened.ref, identities)
+        learn(storage, opened.ref.user_id, before, left)
     return result or read_document(storage, opened.ref, Result)

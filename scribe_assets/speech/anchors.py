@@ -161,7 +161,7 @@ def find_words(words: Sequence[Word], anchor: WordsAnchor, text: str | None = No
         there are none. Where a person has added words that are heard now, these words, too.
     """
     spans = list(_near(words, anchor))
-    if text is not None and len(_letters(text)) > len(_letters(anchor.text)):
+    if text is not None:
         written = list(_written(words, anchor, text))
         if written and not any(_is_as_then(words, span, anchor) for span in spans):
             found = [_compared(words, span, anchor, text, whole=False) for span in written]
@@ -180,9 +180,9 @@ def _near(words: Sequence[Word], anchor: WordsAnchor) -> Iterator[Span[int]]:
 
 
 def _written(words: Sequence[Word], anchor: WordsAnchor, text: str) -> Iterator[Span[int]]:
-    """The spans of words that are what a person has written, and that begin or end within `SLACK`
-    of the anchor's times: with words that were not heard before, they take more time than it."""
-    wanted = _letters(text)
+    """The spans of more words than the anchor's that are what a person has written, and that begin
+    or end within `SLACK` of its times: with words that were not heard before, they take longer."""
+    wanted, few = _letters(text), len(anchor.text.split())
     first = bisect_left(words, anchor.start - SLACK, key=_start)
     last = bisect_right(words, anchor.end + SLACK, key=_start)
     for start in range(max(first - len(text.split()), 0), last):
@@ -193,7 +193,7 @@ def _written(words: Sequence[Word], anchor: WordsAnchor, text: str) -> Iterator[
                 break
             if said == wanted:
                 away = (words[start].start - anchor.start, words[end].end - anchor.end)
-                if min(map(abs, away)) <= SLACK:
+                if min(map(abs, away)) <= SLACK and end - start >= few:
                     yield Span(start, end + 1)
                 break
 

@@ -86,6 +86,12 @@ def test_a_word_that_a_person_has_added_beside_an_equal_one_is_added() -> None:
     assert said(corrected(words, text(words, 2, 3, "very very"))) == "that is very very very good"
 
 
+def test_a_longer_word_nearby_is_not_what_a_person_has_written() -> None:
+    correction = text(heard("we tell Emanuel today"), 2, 3, "Emmanuelle")
+    done = corrected(heard("as Emmanuelle Emanuel this", 10.05), correction)
+    assert said(done) == "as Emmanuelle Emmanuelle this"
+
+
 def test_a_correction_that_another_one_takes_back() -> None:
     words = heard("we met in New last spring")
     more = text(words, 3, 4, "New York")
