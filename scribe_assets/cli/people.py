@@ -124,18 +124,31 @@ def forget(
     user: User = DEFAULT_USER,
     yes: Yes = False,
 ) -> None:
-    """Remove a person's samples and voiceprint, and the name from all results."""
+    """Remove a person's samples and voiceprint, and the name from all results.
+
+    A name that somebody has set by hand stays; it is said where.
+    """
     from scribe_assets.library import people as library
+    from scribe_assets.library.names_by_hand import named_by_hand
 
     storage = open_storage()
-    library.find_person(storage, user, person)  # said before anything is asked
-    confirmed(
-        f"Remove all samples and the voiceprint of {person}, and the name from all results?",
-        is_sure=yes,
-    )
+    found = library.find_person(storage, user, person)  # said before anything is asked
+    by_hand = named_by_hand(storage, user, found)
+    recordings = "1 recording" if len(by_hand) == 1 else f"{len(by_hand)} recordings"
+    stays = f"The name was set by hand in {recordings}, and stays there."
+    question = f"Remove all samples and the voiceprint of {person}, and the name from all results?"
+    confirmed(f"{stays} {question}" if by_hand else question, is_sure=yes)
     removed = library.forget(storage, user, person)
     log.print(f"{removed} files of {person} removed", markup=False)
     _refresh_names(storage, user)
+    if by_hand:
+        log.print(
+            f"{stays} 'scribe corrections RECORDING' lists it, and 'scribe correct RECORDING "
+            "--undo ID' takes it back:",
+            markup=False,
+        )
+        for ref in by_hand:
+            log.print(f"  {ref.recording_id}", markup=False)
 
 
 def reidentify(user: User = DEFAULT_USER) -> None:

@@ -52,7 +52,7 @@ def combine(
         job_id=recording.options.job_id,
         source=recording.source,
         duration=recording.duration,
-        warnings=[*recording.damage, *_warnings(transcript, corrected)],
+        warnings=[*recording.damage, *_warnings(recording.recording_id, transcript, corrected)],
         **_content(diarization, identities, transcript, corrections, corrected),
     )
 
@@ -95,7 +95,7 @@ def _content(
     }
 
 
-def _warnings(transcript: Transcript, corrected: Corrected) -> list[str]:
+def _warnings(recording_id: str, transcript: Transcript, corrected: Corrected) -> list[str]:
     """What a reader of the words should know. Who has set the language knows it."""
     if not corrected.language_by_hand:
         return transcript.warnings
@@ -103,7 +103,8 @@ def _warnings(transcript: Transcript, corrected: Corrected) -> list[str]:
         return transcript.warnings if transcript.language_heard else []
     return [
         f"the language was corrected to {corrected.language}, and the words were transcribed as "
-        f"{transcript.language or 'none'}; materialise transcript of this recording"
+        f"{transcript.language or 'none'}; 'scribe rerun {recording_id} --from transcript' "
+        "does it anew"
     ]
 
 
@@ -266,7 +267,8 @@ def _refreshed(
     corrections: Corrections | None,
 ) -> Result:
     """A result as its identities and corrections say; as it is where it was made from another
-    version of the upload than they."""
+    version of the upload than they, and, but for forgotten names, where they are of another
+    diarization."""
     is_corrected = corrections is not None or before.corrections is not None
     if not is_corrected and before.speakers == speakers_of(identities):
         return before
@@ -278,14 +280,38 @@ def _refreshed(
         for document in (diarization, identities, transcript)
     ):
         return before
+    # While the recording is processed anew, or after that has failed, the speakers may be others.
+    labels = {turn.speaker for turn in diarization.turns}
+    if labels != {identity.label for identity in identities.identities}:
+        return _without_unknown(before, identities)
     version = Version(before.source.etag, before.duration)
     corrected = corrected_words(diarization, transcript, corrections, version)
     content = _content(diarization, identities, transcript, corrections, corrected)
     if is_corrected:
         recording = read_document(storage, ref, Recording)
         if is_same_version(recording.source, before.source):
-            content["warnings"] = [*recording.damage, *_warnings(transcript, corrected)]
+            content["warnings"] = [
+                *recording.damage,
+                *_warnings(recording.recording_id, transcript, corrected),
+            ]
     return before.model_copy(update=content)
+
+
+def _without_unknown(before: Result, identities: SpeakerIdentities) -> Result:
+    """A result without the people who are in none of its recording's identities any more: who was
+    forgotten is named nowhere, however its last run ended."""
+    known = {identity.person_id for identity in identities.identities}
+    nobody = {"person_id": None, "score": None}
+    return before.model_copy(
+        update={
+            "speakers": [
+                one
+                if one.person_id is None or one.person_id in known
+                else one.model_copy(update=nobody if one.by_hand else nobody | {"name": None})
+                for one in before.speakers
+            ]
+        }
+    )
 
 
 def _source(

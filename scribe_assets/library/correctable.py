@@ -25,7 +25,7 @@ from scribe_assets.speech.corrections import SampleWord, SpeakerAnchor, Version,
 from scribe_assets.speech.timeline import Span, SpokenWord, Timeline, TimeSpan
 from scribe_assets.speech.words import folded
 from scribe_assets.storage.changes import read_corrections
-from scribe_assets.storage.recordings import read_document
+from scribe_assets.storage.recordings import read_document, read_status
 from scribe_assets.storage.s3 import S3Storage
 from scribe_assets.storage.versions import check_versions
 
@@ -116,6 +116,26 @@ class Correctable:
 
 def open_result(storage: S3Storage, ref: RecordingRef) -> Correctable:
     """Read all that is needed to correct a recording.
+
+    Raises:
+        UsageError: it is not finished, or is processed anew, or that has failed: the documents may
+            be those of two runs, and what was meant in the result would be looked up in others.
+    """
+    opened, status = read_result(storage, ref), read_status(storage, ref)
+    if status is None or status.state == "succeeded":
+        return opened
+    if status.state == "failed":
+        raise UsageError(
+            f"the last run of {ref.recording_id} has failed, and its result is an older one; "
+            f"correct it after 'scribe rerun {ref.recording_id}'"
+        )
+    raise UsageError(
+        f"{ref.recording_id} is being processed; correct it when 'scribe status' says succeeded"
+    )
+
+
+def read_result(storage: S3Storage, ref: RecordingRef) -> Correctable:
+    """As `open_result`, to look at what was corrected, also while the recording is processed.
 
     Raises:
         UsageError: it is not finished, or a newer version of its upload is under way.

@@ -27,6 +27,7 @@ from scribe_assets.library.correctable import (
     language_of,
     meant_words,
     open_result,
+    read_result,
     text_of,
 )
 from scribe_assets.library.person_ids import check_name
@@ -245,10 +246,7 @@ def undo(storage: S3Storage, ref: RecordingRef, ids: Sequence[str]) -> Change:
         left = [one for one in known.corrections if one.id not in ids]
         return known.model_copy(update={"corrections": left})
 
-    kept = read_corrections(storage, ref) or _none(ref)
-    result = _change(storage, opened, without)
-    learn(storage, ref.user_id, undone=[one for one in kept.corrections if one.id in ids])
-    return Change([*ids], "", "", result)
+    return Change([*ids], "", "", _change(storage, opened, without))
 
 
 def list_corrections(storage: S3Storage, ref: RecordingRef) -> list[Listed]:
@@ -257,7 +255,7 @@ def list_corrections(storage: S3Storage, ref: RecordingRef) -> list[Listed]:
     Raises:
         UsageError: there is no result yet.
     """
-    opened = open_result(storage, ref)
+    opened = read_result(storage, ref)
     kept = read_corrections(storage, ref) or _none(ref)
     return [
         Listed(
@@ -297,17 +295,23 @@ def _add(storage: S3Storage, opened: Correctable, made: Sequence[AnyCorrection])
         known = kept or _none(opened.ref)
         return known.model_copy(update={"corrections": [*known.corrections, *made]})
 
-    result = _change(storage, opened, added)
-    learn(storage, opened.ref.user_id, made)
-    return result
+    return _change(storage, opened, added)
 
 
 def _change(
     storage: S3Storage, opened: Correctable, change: Callable[[Corrections | None], Corrections]
 ) -> Result:
+    """Change the corrections, what they teach, and the result, which is returned."""
     key = processed_key(opened.ref, Corrections.file_name)
+    before: list[AnyCorrection] = []
+
+    def noted(kept: Corrections | None) -> Corrections:
+        before[:] = kept.corrections if kept else []
+        return change(kept)
+
     with alone(storage):
-        change_document(storage, key, Corrections, change)
+        left = change_document(storage, key, Corrections, noted).corrections
         identities = read_document(storage, opened.ref, SpeakerIdentities)
         result = refresh_result(storage, opened.ref, identities)
+        learn(storage, opened.ref.user_id, before, left)
     return result or read_document(storage, opened.ref, Result)

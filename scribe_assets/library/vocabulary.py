@@ -46,11 +46,24 @@ def taught(corrections: Iterable[AnyCorrection]) -> list[str]:
 def learn(
     storage: S3Storage,
     user_id: str,
-    made: Sequence[AnyCorrection] = (),
-    undone: Sequence[AnyCorrection] = (),
+    before: Sequence[AnyCorrection],
+    after: Sequence[AnyCorrection],
 ) -> None:
-    """Add the words of new corrections to a user's vocabulary, and take out those of others."""
-    _change(storage, user_id, taught(made), {folded(word) for word in taught(undone)})
+    """Add the words of new corrections to a user's vocabulary, and take out those that no
+    correction of the recording teaches any more.
+
+    Only one may do so at a time; see `storage.changes.alone`.
+
+    Args:
+        storage: S3.
+        user_id: whose vocabulary.
+        before: all corrections of a recording.
+        after: the same, after a change.
+    """
+    new = taught(one for one in after if one not in before)
+    still = {folded(word) for word in taught(after)}
+    old = {folded(word) for word in taught(before)} - still
+    _change(storage, user_id, new, old)
 
 
 def _change(storage: S3Storage, user_id: str, new: list[str], old: set[str]) -> None:

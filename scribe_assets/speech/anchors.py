@@ -5,7 +5,7 @@ little that is alike is no find: a correction that waits does no harm, and a wro
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -18,6 +18,9 @@ SLACK = 0.5
 
 ALIKE = 0.5
 """From this similarity on, two texts may be what two models make of the same words."""
+
+MIN_LETTERS = 4
+"""Of texts with fewer letters, such as "it" and "is", being alike says nothing."""
 
 SHORT = 12
 """Up to so many words, texts are compared letter by letter, beyond word by word."""
@@ -119,7 +122,13 @@ def is_heard(anchor: SpeakerAnchor, words: Sequence[Word]) -> bool:
     Args:
         anchor: of a speaker.
         words: of the whole recording, in order of time.
+
+    Returns:
+        True for an anchor without words, all of which may have been put right by hand: nothing
+        speaks against it.
     """
+    if not anchor.words:
+        return True
     found = 0
     for sample in anchor.words:
         around = words[
@@ -149,21 +158,52 @@ def find_words(words: Sequence[Word], anchor: WordsAnchor, text: str | None = No
 
     Returns:
         The most alike of those that begin and end within `SLACK` of the anchor's times; None where
-        there are none.
+        there are none. Where a person has added words that are heard now, these words, too.
     """
+    spans = list(_near(words, anchor))
+    if text is not None:
+        written = list(_written(words, anchor, text))
+        if written and not any(_is_as_then(words, span, anchor) for span in spans):
+            found = [_compared(words, span, anchor, text, whole=False) for span in written]
+            return max(found, key=lambda one: one.score)
+    found = [_compared(words, span, anchor, text) for span in spans]
+    return max(found, key=lambda one: one.score, default=None)
+
+
+def _near(words: Sequence[Word], anchor: WordsAnchor) -> Iterator[Span[int]]:
+    """All spans of words that begin and end within `SLACK` of the anchor's times."""
     first = bisect_left(words, anchor.start - SLACK, key=_start)
     starts = range(first, bisect_right(words, anchor.start + SLACK, key=_start))
     last = bisect_right(words, anchor.end + SLACK, key=_start)
     ends = [at for at in range(first, last) if abs(words[at].end - anchor.end) <= SLACK]
-    best: Found | None = None
-    for start in starts:
-        for end in ends:
-            if end < start:
-                continue
-            found = _compared(words, Span(start, end + 1), anchor, text)
-            if best is None or found.score > best.score:
-                best = found
-    return best
+    return (Span(start, end + 1) for start in starts for end in ends if start <= end)
+
+
+def _written(words: Sequence[Word], anchor: WordsAnchor, text: str) -> Iterator[Span[int]]:
+    """The spans of more words than the anchor's that are what a person has written, and that begin
+    or end within `SLACK` of its times: with words that were not heard before, they take longer."""
+    wanted, few = _letters(text), len(anchor.text.split())
+    first = bisect_left(words, anchor.start - SLACK, key=_start)
+    last = bisect_right(words, anchor.end + SLACK, key=_start)
+    for start in range(max(first - len(text.split()), 0), last):
+        said = ""
+        for end in range(start, len(words)):
+            said += _letters(words[end].word)
+            if not wanted.startswith(said):
+                break
+            if said == wanted:
+                away = (words[start].start - anchor.start, words[end].end - anchor.end)
+                if min(map(abs, away)) <= SLACK and end - start >= few:
+                    yield Span(start, end + 1)
+                break
+
+
+def _is_as_then(words: Sequence[Word], span: Span[int], anchor: WordsAnchor) -> bool:
+    """Whether words and those around them are the very ones that were corrected: a person may have
+    added to them what stands beside them already, such as a second "very"."""
+    said = " ".join(word.word for word in words[span.slice])
+    then = (anchor.text, anchor.before, anchor.after)
+    return [folded(text) for text in (said, *context_of(words, span))] == [*map(folded, then)]
 
 
 def words_between(words: Sequence[Word], span: Span[float]) -> Span[int] | None:
@@ -184,17 +224,51 @@ def context_of(words: Sequence[Word], span: Span[int]) -> tuple[str, str]:
 
 
 def _compared(
-    words: Sequence[Word], span: Span[int], anchor: WordsAnchor, text: str | None
+    words: Sequence[Word],
+    span: Span[int],
+    anchor: WordsAnchor,
+    text: str | None,
+    *,
+    whole: bool = True,
 ) -> Found:
+    """How much alike words are to an anchor.
+
+    Args:
+        words: of a track.
+        span: the words to compare.
+        anchor: see `find_words`.
+        text: see `find_words`.
+        whole: the words begin and end where the anchor does, and not only one of both.
+    """
     said = " ".join(word.word for word in words[span.slice])
-    alike = likeness(said, anchor.text)
-    if text is not None:
-        alike = max(alike, likeness(said, text))
     before, after = context_of(words, span)
+    is_sure = _has_neighbours(before, after, anchor)
+    alike = _likeness(said, anchor.text, is_sure=is_sure)
+    if text is not None:
+        alike = max(alike, _likeness(said, text, is_sure=is_sure))
     around = (likeness(before, anchor.before) + likeness(after, anchor.after)) / 2
-    away = abs(words[span.start].start - anchor.start) + abs(words[span.end - 1].end - anchor.end)
-    score = alike + CONTEXT_WEIGHT * around - SECOND_WEIGHT * away
+    away = [abs(words[span.start].start - anchor.start), abs(words[span.end - 1].end - anchor.end)]
+    score = alike + CONTEXT_WEIGHT * around - SECOND_WEIGHT * (sum(away) if whole else min(away))
     return Found(span.start, span.end, alike, score)
+
+
+def _likeness(one: str, other: str, *, is_sure: bool) -> float:
+    """As `likeness`, but that a short text is like no other one, unless its place is sure."""
+    alike = likeness(one, other)
+    is_short = min(len(_letters(one)), len(_letters(other))) < MIN_LETTERS
+    return 0.0 if is_short and alike < 1 and not is_sure else alike
+
+
+def _has_neighbours(before: str, after: str, anchor: WordsAnchor) -> bool:
+    """Whether the words next to a place, on both sides, are those next to the anchor."""
+    here = [*folded(before).split()[-1:]], [*folded(after).split()[:1]]
+    then = [*folded(anchor.before).split()[-1:]], [*folded(anchor.after).split()[:1]]
+    return any(here) and here == then
+
+
+def _letters(text: str) -> str:
+    """Text without spaces, accents, case and punctuation."""
+    return folded(text).replace(" ", "")
 
 
 def likeness(one: str, other: str) -> float:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from scribe_assets.library import corrections as library
+from scribe_assets.library.status import Ending
 from scribe_assets_tests.media import encode
-from scribe_assets_tests.pipeline import Scribe
+from scribe_assets_tests.pipeline import Scribe, end
 
 KEY = "default/talk.wav"
 
@@ -17,6 +18,7 @@ def test_corrections_last_where_the_sound_is_uploaded_again_in_another_codec(
 ) -> None:
     ref = scribe.upload(sample_recording, KEY)
     assert scribe.run(ref).success
+    end(scribe, ref, Ending.SUCCEEDED)
     (sheila,) = {s.speaker for s in scribe.result(ref).segments if "I'm Sheila" in s.text}
     assert sheila is not None
     library.rename(scribe.storage, ref, sheila, "Sheila")
