@@ -12,7 +12,7 @@ from scribe_assets.keys import RecordingRef
 from scribe_assets.speech.corrections import AnyCorrection, TextCorrection
 from scribe_assets.speech.words import folded
 from scribe_assets.storage.bank import read_voiceprints
-from scribe_assets.storage.changes import change_document, read_corrections
+from scribe_assets.storage.changes import alone, change_document, read_corrections
 from scribe_assets.storage.layout import vocabulary_key
 from scribe_assets.storage.recordings import recordings_with
 from scribe_assets.storage.s3 import S3Storage
@@ -91,7 +91,8 @@ def unlearn(storage: S3Storage, ref: RecordingRef) -> None:
     others = recordings_with(storage, ref.user_id, Corrections)
     by_others = [one for other in others if other != ref for one in _corrections(storage, other)]
     still = {folded(word) for word in taught(by_others)}
-    _change(storage, ref.user_id, [], {folded(word) for word in taught(own)} - still)
+    with alone(storage):
+        _change(storage, ref.user_id, [], {folded(word) for word in taught(own)} - still)
 
 
 def _corrections(storage: S3Storage, ref: RecordingRef) -> Sequence[AnyCorrection]:

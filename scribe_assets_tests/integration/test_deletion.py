@@ -126,7 +126,7 @@ def corrected(storage: S3Storage, ref: RecordingRef, *words: str) -> None:
     ]
     kept = Corrections(recording_id=ref.recording_id, user_id=ref.user_id, corrections=made)
     write_document(storage, ref, kept)
-    learn(storage, ref.user_id, made)
+    learn(storage, ref.user_id, [], made)
 
 
 def test_the_words_that_only_it_has_taught_are_unlearned(two: S3Storage) -> None:
