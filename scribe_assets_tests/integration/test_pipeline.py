@@ -342,8 +342,8 @@ def test_what_is_lost_is_told_everywhere(
     ref = scribe.upload(tmp_path / "cut.wav", "cut.wav")
     run = scribe.run(ref)
     assert run.success
-    (damaged,) = [c for c in run.get_asset_check_evaluations() if not c.passed]
-    assert damaged.check_name == "nothing_is_damaged"
+    failed = {c.check_name for c in run.get_asset_check_evaluations() if not c.passed}
+    assert "nothing_is_damaged" in failed
     (told,) = scribe.result(ref).warnings
     assert "ends early" in told
     for form in ("md", "html"):
