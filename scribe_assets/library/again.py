@@ -18,7 +18,8 @@ from scribe_assets.artifacts.documents import Document, Options, Recording, Stat
 from scribe_assets.errors import DocumentError, MissingObjectError, UsageError
 from scribe_assets.keys import RecordingRef
 from scribe_assets.library.inventory import STAGES
-from scribe_assets.library.status import seen
+from scribe_assets.library.status import queued
+from scribe_assets.storage.changes import alone
 from scribe_assets.storage.layout import processed_key, sidecar_key
 from scribe_assets.storage.recordings import (
     find_upload,
@@ -119,9 +120,9 @@ def rerun(storage: S3Storage, ref: RecordingRef, first: str | None = None, **cha
     """
     if first is not None and first not in NEEDS:
         raise UsageError(f"there is no stage {first!r}; choose {', '.join(NEEDS)}")
-    before = _idle(storage, ref)
-    key = before.source.key
     with _written(storage) as written:
+        before = _idle(storage, ref)
+        key = before.source.key
         if changes:
             _keep_options(storage, key, changes, written)
         recording = _converted(storage, ref)
@@ -151,19 +152,21 @@ def retry(
         DocumentError: its options are wrong.
         MissingObjectError: the upload is gone, and has to be converted anew.
     """
-    before = _idle(storage, ref)
-    if before.state not in ("failed", "cancelled"):
-        raise UsageError(
-            f"{before.source.key} has not failed; 'scribe rerun' processes it once more"
-        )
-    wanted = read_options(storage, before.source.key)
-    recording = _converted(storage, ref)
-    left = {stage for stage in planned if since is None or not _made(storage, ref, stage, since)}
-    if recording:
-        left |= {READ_BY.get(name, FIRST) for name in _differing(recording.options, wanted)}
-    if not planned:
-        left.add(FIRST)
     with _written(storage) as written:
+        before = _idle(storage, ref)
+        if before.state not in ("failed", "cancelled"):
+            raise UsageError(
+                f"{before.source.key} has not failed; 'scribe rerun' processes it once more"
+            )
+        wanted = read_options(storage, before.source.key)
+        recording = _converted(storage, ref)
+        left = {
+            stage for stage in planned if since is None or not _made(storage, ref, stage, since)
+        }
+        if recording:
+            left |= {READ_BY.get(name, FIRST) for name in _differing(recording.options, wanted)}
+        if not planned:
+            left.add(FIRST)
         return _prepared(storage, ref, before, left or {LAST}, wanted, written)
 
 
@@ -194,13 +197,15 @@ def _idle(storage: S3Storage, ref: RecordingRef) -> Status:
 
 @contextmanager
 def _written(storage: S3Storage) -> Iterator[list[Written]]:
-    """For the files that are written; where something is wrong after that, they are put back."""
+    """For the files that are written; where something is wrong after that, they are put back. Two
+    who ask at the same time ask one after the other: the second finds the recording queued."""
     written: list[Written] = []
-    try:
-        yield written
-    except BaseException:
-        _put_back(storage, written)
-        raise
+    with alone(storage):
+        try:
+            yield written
+        except BaseException:
+            _put_back(storage, written)
+            raise
 
 
 def _write(storage: S3Storage, bucket: str, key: str, document: Document) -> Written:
@@ -290,9 +295,7 @@ def _prepared(
             name = processed_key(ref, Recording.file_name)
             changed = recording.model_copy(update={"options": wanted})
             written.append(_write(storage, storage.processed_bucket, name, changed))
-    waiting = seen(before, source, wanted.job_id, again=True)
-    if waiting is None:
-        raise UsageError(f"{source.key} was asked for by somebody else a moment ago")
+    waiting = queued(source, wanted.job_id)
     return Again(ref, with_downstream(chosen), before, write_status(storage, waiting), written)
 
 

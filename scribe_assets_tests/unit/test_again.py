@@ -1,5 +1,6 @@
 """Which stages run again, and what is written down before they do."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -146,6 +147,21 @@ def test_what_is_under_way_is_left_alone(state: str) -> None:
         rerun(storage, REF, language="fr")
     assert read_status(storage, REF) == before
     assert options_beside(storage, KEY) == Options()
+
+
+def test_of_two_who_ask_at_the_same_time_one_is_told_to_wait() -> None:
+    storage = done()
+
+    def ask(language: str) -> str:
+        try:
+            return " ".join(rerun(storage, REF, language=language).stages)
+        except UsageError as error:
+            return str(error)
+
+    with ThreadPoolExecutor() as pool:
+        answers = sorted(pool.map(ask, ["fr", "de", "es", "it"]))
+    refused = "anne/a.wav is queued already; wait for its end, or cancel its run in Dagster's UI"
+    assert answers == [refused] * 3 + [" ".join(TRANSCRIPT)]
 
 
 @pytest.mark.parametrize(
