@@ -2,7 +2,7 @@
 
 Who speaks is no matter of this module."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,8 +64,14 @@ def speech_blocks(waveform: Waveform, seconds: float) -> Iterator[SpeechBlock]:
     Returns:
         Blocks of speech in order, without the silence between them.
     """
+    return in_blocks(_long_regions(waveform, seconds), seconds)
+
+
+def in_blocks(regions: Iterable[Span[int]], seconds: float) -> Iterator[SpeechBlock]:
+    """Put regions of speech together, in order, to blocks that last no longer; a region that does
+    stays as it is."""
     pending: list[Span[int]] = []
-    for region in _long_regions(waveform, seconds):
+    for region in regions:
         if pending and region.end - pending[0].start > seconds * SAMPLE_RATE:
             yield SpeechBlock(pending[0].start, pending[-1].end, tuple(pending))
             pending = []

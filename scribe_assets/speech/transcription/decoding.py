@@ -32,9 +32,9 @@ Decoded = tuple[SpeechBlock, str, "list[faster_whisper.transcribe.Segment]"]
 """A block, its language, and what was heard in it, in seconds from the block's start."""
 
 
-Divide = Callable[[SpeechBlock, np.ndarray, np.ndarray], list[tuple[SpeechBlock, str]]]
-"""From a block, its samples, and those without longer pauses, to its parts in one language each, by
-ISO 639-1 code; mostly the block itself."""
+Divide = Callable[[SpeechBlock, np.ndarray], list[tuple[SpeechBlock, str]]]
+"""From a block and its samples to its parts in one language each, by ISO 639-1 code; mostly the
+block itself."""
 
 
 def with_margins(blocks: list[SpeechBlock], num_samples: int, longest: float) -> list[SpeechBlock]:
@@ -108,9 +108,8 @@ def decoded(
             progress(min(1.0, done / length))
 
     def decode_all(block: SpeechBlock, samples: np.ndarray) -> list[Decoded]:
-        divided = divide(block, samples, speech_in(samples)[0])
         found = []
-        for part, language in divided:
+        for part, language in divide(block, samples):
             own = samples[part.start - block.start : part.end - block.start]
             heard = []
             for segment in decode(language, own):

@@ -20,9 +20,12 @@ from scribe_assets.speech.transcription.decoding import speech_in
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
-LANGUAGE_WINDOWS = (3, 8)
-"""So many windows of a recording are asked for its language; the second number where those of the
-first one do not surely agree."""
+LANGUAGE_WINDOWS = 8
+"""So many windows of a recording are asked for its language."""
+
+FEW_WINDOWS = 3
+FEW_SECONDS = 10.0
+"""That much of so many windows is asked first: where they surely agree, that is enough."""
 
 
 SURE_OF_LANGUAGE = 0.9
@@ -56,12 +59,12 @@ into one."""
 def windows_encoded_once(model: "WhisperModel") -> Iterator[None]:
     """Let the encoder remember the windows that it has just seen.
 
-    A window that is asked for the recording's language would be encoded again otherwise: where
-    more of them are asked, and the first one of a short recording for its text.
+    The window of a short recording, which is asked for its language, would be encoded again for its
+    text otherwise.
     """
     encode = model.encode
 
-    @lru_cache(maxsize=2 * LANGUAGE_WINDOWS[-1])
+    @lru_cache(maxsize=2 * LANGUAGE_WINDOWS)
     def encoded(features: bytes, shape: tuple[int, ...]) -> Any:
         return encode(np.frombuffer(features, np.float32).reshape(shape).copy())
 
@@ -126,28 +129,35 @@ def main_language(
         windows: of the recording, of up to 30 s, at least one.
         expected: see above.
     """
-    for number in LANGUAGE_WINDOWS:
-        some = min(len(windows), number)
-        chosen = np.linspace(0, len(windows) - 1, some).round().astype(int)
-        read = (waveform[windows[place].slice] for place in chosen)
-        likely = list(
-            in_parallel(
-                model.model.num_workers,
-                lambda samples: likely_languages(model, speech_in(samples)[0]),
-                read,
-            )
-        )
-        best = {max(own.items(), key=lambda item: item[1])[0] for own in likely}
-        if len(best) == 1 and min(max(own.values()) for own in likely) >= SURE_OF_LANGUAGE:
-            break
+    if len(windows) > 1:
+        heard = int(FEW_SECONDS * SAMPLE_RATE)
+        some = _spread(waveform, windows, FEW_WINDOWS)
+        few = [likely_in_piece(model, speech_in(samples)[0][:heard]) for samples in some]
+        best = {max(own, key=lambda code: own[code]) for own in few}
+        if len(best) == 1 and min(max(own.values()) for own in few) >= SURE_OF_LANGUAGE:
+            (main,) = best
+            return main, sum(own[main] for own in few) / len(few)
     total: Counter[str] = Counter()
-    for own in likely:
-        total.update(own)
+    for likely in in_parallel(
+        model.model.num_workers,
+        lambda samples: likely_languages(model, speech_in(samples)[0]),
+        _spread(waveform, windows, LANGUAGE_WINDOWS),
+    ):
+        total.update(likely)
+    some_of_them = min(len(windows), LANGUAGE_WINDOWS)
     main, summed = total.most_common(1)[0]
     known = [code for code in expected.codes if code in total]  # a small model lacks Cantonese
-    if known and summed / some < LIKELY_LANGUAGE:
+    if known and summed / some_of_them < LIKELY_LANGUAGE:
         main = max(known, key=lambda code: total[code])
-    return main, total[main] / some
+    return main, total[main] / some_of_them
+
+
+def _spread(
+    waveform: Waveform, windows: Sequence[SpeechBlock], number: int
+) -> Iterator[np.ndarray]:
+    """The samples of so many windows from all parts of a recording, or of all of them."""
+    chosen = np.linspace(0, len(windows) - 1, min(len(windows), number)).round().astype(int)
+    return (waveform[windows[place].slice] for place in chosen)
 
 
 def likely_in_piece(model: "WhisperModel", piece: np.ndarray) -> dict[str, float]:
@@ -174,7 +184,6 @@ def by_language(
     model: "WhisperModel",
     block: SpeechBlock,
     samples: np.ndarray,
-    speech: np.ndarray,
     spoken: SpokenLanguages,
 ) -> list[tuple[SpeechBlock, str]]:
     """A block, or the parts of it that are in one language each.
@@ -187,7 +196,6 @@ def by_language(
         model: see `load_whisper`.
         block: of the recording.
         samples: (num_samples,) float32 at 16 kHz, of the block.
-        speech: the same without the longer pauses.
         spoken: the languages of the recording.
     """
     if spoken.given:
@@ -213,7 +221,7 @@ def by_language(
     if languages[0] == spoken.main:
         return [(block, spoken.main)]
     # All of it in another language than the recording: that, the longest window has to confirm.
-    window = likely_languages(model, speech)
+    window = likely_languages(model, speech_in(samples)[0])
     return [(block, max(languages[0], spoken.main, key=lambda code: window[code]))]
 
 

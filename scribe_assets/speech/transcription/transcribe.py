@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scribe_assets.errors import PermanentError
-from scribe_assets.speech.activity import SpeechBlock, speech_blocks
+from scribe_assets.speech.activity import SpeechBlock, in_blocks, speech_blocks
 from scribe_assets.speech.media import SAMPLE_RATE, Waveform
 from scribe_assets.speech.progress import Progress
 from scribe_assets.speech.timeline import (
@@ -80,13 +80,15 @@ def transcribe(
             f"the model does not know the language {language!r}; it knows "
             f"{', '.join(sorted(model.supported_languages))}"
         )
-    blocks = _blocks(waveform, BLOCK_SECONDS)
+    blocks = list(speech_blocks(waveform, BLOCK_SECONDS))
+    windows = list(in_blocks((part for one in blocks for part in one.regions), WINDOW_SECONDS))
+    windows = with_margins(windows, len(waveform), WINDOW_SECONDS)
+    blocks = with_margins(blocks, len(waveform), BLOCK_SECONDS)
     if not blocks:
         return Transcription(language, None, [])
     removed: Counter[str] = Counter()
     segments: list[TranscriptSegment] = []
     with windows_encoded_once(model):
-        windows = _blocks(waveform, WINDOW_SECONDS)
         main, probability = main_language(model, waveform, windows, expected)
         other: str | None = None
         if language:
@@ -98,10 +100,8 @@ def transcribe(
         if probability < LIKELY_LANGUAGE and seconds < TELLING_SECONDS and not expected.codes:
             return Transcription(None, round(probability, 3), [], {}, _in_seconds(blocks))
 
-        def divide(
-            block: SpeechBlock, samples: np.ndarray, speech: np.ndarray
-        ) -> list[tuple[SpeechBlock, str]]:
-            return by_language(model, block, samples, speech, spoken)
+        def divide(block: SpeechBlock, samples: np.ndarray) -> list[tuple[SpeechBlock, str]]:
+            return by_language(model, block, samples, spoken)
 
         wordless: list[SpeechBlock] = []
         for block, own, heard in decoded(model, waveform, blocks, divide, hotwords, progress):
@@ -122,10 +122,6 @@ def transcribe(
         _in_seconds(sorted(unheard)),
         other,
     )
-
-
-def _blocks(waveform: Waveform, longest: float) -> list[SpeechBlock]:
-    return with_margins(list(speech_blocks(waveform, longest)), len(waveform), longest)
 
 
 def _wordless(
