@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from scribe_assets.speech import media
 from scribe_assets.speech.conversion import decode
 from scribe_assets.storage.recordings import read_document, read_status
 from scribe_assets.storage.s3 import S3Storage
+from scribe_assets_tests.browser import chromium
 from scribe_assets_tests.media import make_video, silence
 
 pytestmark = pytest.mark.stack
@@ -298,31 +298,13 @@ def test_the_doctor_finds_nothing_wrong(up: Running) -> None:
 
 
 def test_the_browser_shows_the_lineage(up: Running, tmp_path: Path) -> None:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("Chromium is not installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ],
-        )
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1600, "height": 900})
         page.goto(f"{up.ui_url}/asset-groups")
         for asset in ("uploads", "identity_bank", "speaker_identities", "fused_result"):
             page.get_by_text(asset, exact=True).first.wait_for(timeout=60_000)
         page.wait_for_timeout(2000)
         page.screenshot(path=PICTURE or tmp_path / "lineage.png")
-        browser.close()
 
 
 def test_it_leaves_no_process_and_takes_up_a_run_it_left(
